@@ -1,0 +1,329 @@
+"""The tape: one entry a differentiable call, as PyTorch's `grad_fn`.
+
+An entry keeps edges to the entries of its inputs, and of the call's values those that its gradient rule reads: found by
+running the rule once on placeholders, not by hand. Values never change, so what was saved is right however the tensors
+have been written to since. The class of an entry carries PyTorch's name (`AddBackward0`).
+"""
+
+from __future__ import annotations
+
+import traceback
+from collections.abc import Callable, Sequence
+from typing import Any
+from weakref import ref
+
+from ..errors import GradientError
+from ..executors import queue
+from ..graph.gradient import pullback
+from ..graph.node import STAND_IN, Node, stand_in
+from ..graph.walk import topological
+from ..tensor import Tensor
+from .modes import state
+
+FREED = (
+    "Trying to backward through the graph a second time (or directly access saved tensors after they have already "
+    "been freed). Saved intermediate values of the graph are freed when you call .backward() or autograd.grad(). "
+    "Specify retain_graph=True if you need to backward through the graph a second time or if you need to access "
+    "saved tensors after calling backward."
+)
+
+
+class Part:
+    """One output of an entry that has several."""
+
+    __slots__ = ("entry", "index")
+
+    def __init__(self, entry: Entry, index: int) -> None:
+        self.entry, self.index = entry, index
+
+
+class Entry:
+    """One call on the tape.
+
+    `edges`: for each input an Entry, a Part, or None where no gradient is wanted. `values`: what the rule reads,
+    inputs then outputs, stand-ins for what it does not read; None once freed. `shape`, `dtype`: of the output (tuples of
+    them for several outputs), which gradients that arrive are fitted to.
+    """
+
+    __slots__ = ("edges", "values", "holds", "params", "shape", "dtype", "hooks", "notes", "__weakref__")
+
+    several = False
+
+    edges: tuple
+    values: tuple | None
+    hooks: dict | None
+    notes: dict | None
+
+    def apply(self, g: Any) -> Sequence[Node | None]:
+        """Gradients of the inputs from the gradient (a tuple of them, for several outputs) of the output."""
+        raise NotImplementedError(f"{type(self).__name__} has no rule")
+
+    def rule(self, g: Any, values: tuple) -> Sequence[Node | None]:
+        """As apply, on the values given: what a second derivative differentiates."""
+        raise NotImplementedError(f"{type(self).__name__} has no rule")
+
+    def free(self) -> None:
+        """Let go of what was saved."""
+        if self.holds:
+            self.values = None
+
+    # ------------------------------------------------------------ as users see it
+
+    def name(self) -> str:
+        """PyTorch's name of this function."""
+        return type(self).__name__
+
+    @property
+    def next_functions(self) -> tuple:
+        """(entry, output number) for every input; (None, 0) where no gradient flows."""
+        return tuple((e.entry, e.index) if type(e) is Part else (e, 0) for e in self.edges)
+
+    @property
+    def metadata(self) -> dict:
+        return self._notes().setdefault("metadata", {})
+
+    @property
+    def saved_tensors(self) -> tuple:
+        from ..tensor import wrap
+
+        if self.values is None:
+            raise GradientError(FREED)
+        return tuple(wrap(v) for v in self.values if v is not None and v.prim is not STAND_IN)
+
+    def register_hook(self, hook: Callable) -> Any:
+        """Call hook(grad_inputs, grad_outputs) after this entry ran in backward."""
+        from .hooks import add
+
+        return add(self._hooks(), "post", hook)
+
+    def register_prehook(self, hook: Callable) -> Any:
+        """Call hook(grad_outputs) before this entry runs in backward."""
+        from .hooks import add
+
+        return add(self._hooks(), "pre", hook)
+
+    def _hooks(self) -> dict:
+        if self.hooks is None:
+            self.hooks = {}
+        return self.hooks
+
+    def _notes(self) -> dict:
+        if self.notes is None:
+            self.notes = {}
+        return self.notes
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} object at {hex(id(self))}>"
+
+
+class AccumulateGrad(Entry):
+    """The end of the tape: adds what arrives to the `.grad` of a leaf."""
+
+    __slots__ = ("_variable",)
+
+    def __init__(self, variable: Tensor) -> None:
+        self._variable = ref(variable)
+        self.edges, self.values, self.holds, self.params = (), (), False, ()
+        self.hooks = self.notes = None
+
+    @property
+    def variable(self) -> Tensor | None:
+        return self._variable()
+
+
+class PrimitiveEntry(Entry):
+    """A call of one primitive; subclasses, one a primitive, carry it as `prim`."""
+
+    __slots__ = ()
+    prim: Any = None
+
+    def apply(self, g: Node) -> Sequence[Node | None]:
+        if self.values is None:
+            raise GradientError(FREED)
+        return self.rule(g, self.values)
+
+    def rule(self, g: Node, values: tuple) -> Sequence[Node | None]:
+        prim, params = self.prim, self.params
+        edges = self.edges
+        *inputs, out = values
+        if prim.arity is None:
+            return [None if e is None else prim.vjp(g, out, inputs, i, *params) for i, e in enumerate(edges)]
+        found: list[Node | None] = []
+        for e, r in zip(edges, prim.vjp):
+            found.append(None if e is None or r is None else r(g, out, *inputs, *params))
+        return found
+
+
+_classes: dict[Any, type] = {}
+
+
+def class_of(prim: Any) -> type:
+    """The entry class of a primitive, by its PyTorch name."""
+    found = _classes.get(prim)
+    if found is None:
+        found = _classes[prim] = type(prim.grad_name, (PrimitiveEntry,), {"__slots__": (), "prim": prim})
+        found.__module__ = "rushlight.autograd"
+    return found
+
+
+def note(prim: Any, nodes: tuple, params: tuple, out: Node, edges: tuple) -> Entry:
+    """A new entry for a primitive's call; saves only what the rule reads."""
+    cls = _classes.get(prim)
+    if cls is None:
+        cls = class_of(prim)
+    entry = object.__new__(cls)
+    entry.edges = edges
+    entry.params = params
+    entry.shape, entry.dtype = out.shape, out.dtype
+    entry.hooks = entry.notes = None
+    mask = tuple([e is not None for e in edges])
+    reads = prim.reads.get((params, mask))
+    if reads is None:
+        reads = _reads_of(prim, nodes, params, out, mask)
+    values = []
+    holds = waits = False
+    for node, read in zip((*nodes, out), reads):
+        if read:
+            holds = True
+            if node.buffer is None:
+                waits = True
+            values.append(node)
+        else:
+            values.append(stand_in(node.shape, node.dtype))
+    entry.values = tuple(values)
+    entry.holds = holds
+    if waits:
+        queue.saves.append(ref(entry))
+    if state.anomaly:
+        remember_line(entry)
+    return entry
+
+
+def _reads_of(prim: Any, nodes: tuple, params: tuple, out: Node, mask: tuple) -> tuple[bool, ...]:
+    """Which of inputs and output the primitive's rules read for the gradients that `mask` asks for."""
+    entry = object.__new__(class_of(prim))
+    entry.edges = tuple(True if m else None for m in mask)
+    entry.params = params
+    reads = reads_of_rule(entry.rule, (*nodes, out), stand_in(out.shape, out.dtype))
+    if len(prim.reads) > 4096:
+        prim.reads.clear()
+    prim.reads[params, mask] = reads
+    return reads
+
+
+def reads_of_rule(rule: Callable, values: tuple, g: Any) -> tuple[bool, ...]:
+    """Which of `values` the rule's results depend on: it is run once on placeholders."""
+    places = [None if v is None else Node(STAND_IN, (), (), v.shape, v.dtype) for v in values]
+    results = [r for r in rule(g, tuple(places)) if r is not None]
+    met = set(topological(results))
+    return tuple([p in met for p in places])
+
+
+def remember_line(entry: Entry) -> None:
+    """Anomaly mode: keep where the call was made, to be shown when its gradient is NaN or fails."""
+    entry._notes()["where"] = "".join(traceback.format_stack()[:-2])
+
+
+class Op:
+    """A differentiable function on nodes that is one entry on the tape.
+
+    Args:
+        name: the entry's PyTorch name, "GeluBackward0".
+        forward: (*nodes, *params) -> a node or a tuple of them; None stands for an absent input.
+        vjp: (g, outs, ins, needs, *params) -> a gradient or None an input; `g` and `outs` are tuples when forward
+            gives a tuple. Left out, it is derived from forward by the primitives' own rules.
+        visible: how many of forward's results the caller gets; the others are there for vjp alone.
+    """
+
+    __slots__ = ("name", "forward", "vjp", "visible", "entry_class", "reads")
+
+    def __init__(
+        self, name: str, forward: Callable, vjp: Callable | None = None, visible: int | None = None
+    ) -> None:
+        self.name, self.forward, self.vjp, self.visible = name, forward, vjp, visible
+        self.entry_class: type | None = None
+        self.reads: dict = {}
+
+
+class OpEntry(Entry):
+    """A call of an Op, which subclasses carry as `op`. `places`: how many of `values` are inputs."""
+
+    __slots__ = ("places",)
+    op: Op
+
+    def apply(self, g: Any) -> Sequence[Node | None]:
+        if self.values is None:
+            raise GradientError(FREED)
+        return self.rule(g, self.values)
+
+    def rule(self, g: Any, values: tuple) -> Sequence[Node | None]:
+        ins, outs = values[: self.places], values[self.places :]
+        needs = tuple([e is not None for e in self.edges])
+        vjp = self.op.vjp
+        if vjp is None:
+            return _derived(self.op, g, ins, needs, self.params, isinstance(self.shape, list))
+        if isinstance(self.shape, list):
+            return vjp(g, outs, ins, needs, *self.params)
+        return vjp(g, outs[0] if len(outs) == 1 else outs, ins, needs, *self.params)
+
+
+def _derived(op: Op, g: Any, ins: tuple, needs: tuple, params: tuple, several: bool) -> Sequence[Node | None]:
+    """Gradients by tracing the forward function again and walking back through its primitives."""
+    found = op.forward(*ins, *params)
+    outs = list(found) if isinstance(found, tuple) else [found]
+    gs = list(g) if several else [g]
+    gs += [None] * (len(outs) - len(gs))
+    wanted = [i for i, need in enumerate(needs) if need]
+    grads: list[Node | None] = [None] * len(ins)
+    for i, grad in zip(wanted, pullback(outs, [ins[i] for i in wanted], gs)):
+        grads[i] = grad
+    return grads
+
+
+def note_op(op: Op, nodes: tuple, params: tuple, outs: tuple, edges: tuple, visible: int, several: bool) -> Entry:
+    """A new entry for an Op's call; `outs` are all of forward's results."""
+    cls = op.entry_class
+    if cls is None:
+        cls = op.entry_class = type(op.name, (OpEntry,), {"__slots__": (), "op": op})
+        cls.__module__ = "rushlight.autograd"
+    entry = object.__new__(cls)
+    entry.edges, entry.params, entry.places = edges, params, len(nodes)
+    entry.hooks = entry.notes = None
+    if several:
+        # A list, so that the shape of one output is never mistaken for the shapes of several.
+        entry.shape, entry.dtype = [o.shape for o in outs[:visible]], [o.dtype for o in outs[:visible]]
+    else:
+        entry.shape, entry.dtype = outs[0].shape, outs[0].dtype
+    values = (*nodes, *outs)
+    reads = _reads_of_op(op, entry, values, outs, visible, several)
+    kept = []
+    waits = holds = False
+    for node, read in zip(values, reads):
+        if node is None:
+            kept.append(None)
+        elif read:
+            holds = True
+            waits = waits or node.buffer is None
+            kept.append(node)
+        else:
+            kept.append(stand_in(node.shape, node.dtype))
+    entry.values, entry.holds = tuple(kept), holds
+    if waits:
+        queue.saves.append(ref(entry))
+    if state.anomaly:
+        remember_line(entry)
+    return entry
+
+
+def _reads_of_op(op: Op, entry: OpEntry, values: tuple, outs: tuple, visible: int, several: bool) -> tuple:
+    mask = tuple([e is not None for e in entry.edges])
+    kinds = tuple([None if v is None else (v.shape, v.dtype) for v in values])
+    key = (entry.params, mask, kinds)
+    reads = op.reads.get(key)
+    if reads is None:
+        gs: Any = tuple(stand_in(o.shape, o.dtype) for o in outs[:visible])
+        reads = reads_of_rule(entry.rule, values, gs if several else gs[0])
+        if len(op.reads) > 1024:
+            op.reads.clear()
+        op.reads[key] = reads
+    return reads

@@ -1,0 +1,140 @@
+"""What is recorded and not yet computed, and the one door through which it is computed: `realize`.
+
+The queue holds weak references: to storages, which are what a program can still see, and to tape entries, which are
+what a backward pass will still read. What is alive when a graph runs is materialized by it; the rest never exists
+in memory. Programs are kept by their key, so a graph met before is not prepared again.
+"""
+
+from __future__ import annotations
+
+import sys
+import threading
+from collections.abc import Callable, Iterable
+from typing import Any
+from weakref import ref
+
+from .. import settings
+from ..graph.check import check
+from ..graph.node import STAND_IN, Node
+from ..graph.show import show
+from ..graph.walk import trace
+from . import reference
+
+# Weak references to objects with a `.node` (storages) and with `.values` (tape entries), in recording order.
+values: list = []
+saves: list = []
+
+# How many references may wait before the queue is looked at. It grows while what waits is small.
+_STRIDE = 256
+limit = 1 if settings.EAGER else _STRIDE
+
+_lock = threading.RLock()
+_programs: dict[tuple, Any] = {}
+
+# Replaced by the benchmarks, which measure the bookkeeping alone.
+compile_graph: Callable = reference.compile
+
+
+class Counters:
+    """How often graphs were run and prepared: what the tests of the cache read."""
+
+    runs = 0
+    compilations = 0
+
+
+def record(owner: Any) -> None:
+    """Note that `owner.node` is recorded and not computed."""
+    values.append(ref(owner))
+    if len(values) >= limit:
+        overflow()
+
+
+def overflow() -> None:
+    """The queue has grown to its limit: run it when it holds too much, else let it grow further."""
+    global limit
+    count = held = 0
+    alive = []
+    for reference_ in values:
+        owner = reference_()
+        if owner is not None and owner.node.buffer is None:
+            alive.append(reference_)
+            count += 1
+            held += owner.node.numel * owner.node.dtype.itemsize
+    if settings.EAGER or count + len(saves) >= settings.PENDING_COUNT or held >= settings.PENDING_BYTES:
+        realize()
+        return
+    values[:] = alive
+    limit = len(values) + _STRIDE
+
+
+def realize(nodes: Iterable[Node] = ()) -> None:
+    """Compute everything that is recorded and still reachable, and `nodes`."""
+    global limit
+    with _lock:
+        roots = [node for node in nodes if node.buffer is None]
+        waiting = values[:]
+        del values[: len(waiting)]
+        for reference_ in waiting:
+            owner = reference_()
+            if owner is not None:
+                node = owner.node
+                if node is not None and node.buffer is None:
+                    roots.append(node)
+        if saves:
+            _add_saved(roots)
+        limit = 1 if settings.EAGER else _STRIDE
+        if roots:
+            _run(list(dict.fromkeys(roots)))
+
+
+def _add_saved(roots: list[Node]) -> None:
+    waiting = saves[:]
+    del saves[: len(waiting)]
+    for reference_ in waiting:
+        entry = reference_()
+        if entry is not None and entry.values is not None:
+            for node in entry.values:
+                if node is not None and node.buffer is None and node.prim is not STAND_IN:
+                    roots.append(node)
+
+
+def _run(roots: list[Node]) -> None:
+    key, inputs, order = trace(roots)
+    if settings.CHECK:
+        check(order)
+    if settings.SHOW:
+        print(show(roots), file=sys.stderr)
+    program = _programs.get(key)
+    if program is None:
+        if len(_programs) >= settings.PROGRAMS:
+            _programs.pop(next(iter(_programs)))
+        Counters.compilations += 1
+        program = _programs[key] = compile_graph(order, inputs, roots)
+    Counters.runs += 1
+    try:
+        results = program.run([node.buffer for node in inputs])
+    except Exception as error:
+        # Nothing is lost: nodes keep their inputs, and whoever reads one of the others runs it by itself.
+        _locate(error, order)
+        raise
+    for node, result in zip(roots, results):
+        node.buffer = result
+        node.inputs = ()
+
+
+def _locate(error: Exception, order: list[Node]) -> None:
+    """Add the user's line that recorded the failing operation to the message."""
+    place = getattr(error, "place", None)
+    if place is None or not order[place].prim.fallible or not error.args:
+        return
+    file, line = order[place].line
+    error.args = (f"{error.args[0]} (recorded at {file}:{line})", *error.args[1:])
+
+
+def reset_after_fork() -> None:
+    """A forked child has its own lock and none of the parent's pending work."""
+    global _lock
+    _lock = threading.RLock()
+
+
+__all__ = ["Counters", "overflow", "realize", "record", "saves", "values"]

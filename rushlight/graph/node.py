@@ -1,0 +1,178 @@
+"""A value in the graph: one primitive applied to other values.
+
+A node never changes, except that once it has been computed its `buffer` holds the numbers and its `inputs` are let go.
+Shape and dtype are settled when it is made. What a primitive is stands in registry.py; every primitive is also a
+method here (`x.exp()`, `g.sum(dims, False)`), found in the registry when called, so rules can use one another
+without importing one another.
+"""
+
+from __future__ import annotations
+
+import math
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from ..dtypes import COMPLEX, FLOATING, DType
+
+# Every primitive by its name; registry.py fills it.
+PRIMITIVES: dict[str, Any] = {}
+
+
+class Node:
+    """One value: `prim` applied to `inputs` with static `params`, of one `shape` and `dtype`.
+
+    A primitive with several results makes a node whose shape and dtype are tuples; `pick` takes one of them.
+    `buffer` is None until the value has been computed. `line` is set by primitives that can fail when run.
+    """
+
+    __slots__ = ("prim", "inputs", "params", "shape", "dtype", "buffer", "line", "__weakref__")
+
+    def __init__(self, prim: Any, inputs: tuple, params: tuple, shape: tuple, dtype: Any) -> None:
+        self.prim = prim
+        self.inputs = inputs
+        self.params = params
+        self.shape = shape
+        self.dtype = dtype
+        self.buffer = None
+
+    def __getattr__(self, name: str) -> Any:
+        prim = PRIMITIVES.get(name)
+        if prim is None:
+            raise AttributeError(f"no primitive {name!r}")
+        return partial(prim, self)
+
+    @property
+    def ndim(self) -> int:
+        return len(self.shape)
+
+    @property
+    def numel(self) -> int:
+        return math.prod(self.shape)
+
+    def __repr__(self) -> str:
+        state = "" if self.buffer is None else " computed"
+        return f"<{self.prim.name} {self.dtype.name if isinstance(self.dtype, DType) else '...'}{list(self.shape)}{state}>"
+
+    def __add__(self, other: Any) -> Node:
+        return PRIMITIVES["add"](self, other)
+
+    def __radd__(self, other: Any) -> Node:
+        return PRIMITIVES["add"](other, self)
+
+    def __sub__(self, other: Any) -> Node:
+        return PRIMITIVES["sub"](self, other)
+
+    def __rsub__(self, other: Any) -> Node:
+        return PRIMITIVES["sub"](other, self)
+
+    def __mul__(self, other: Any) -> Node:
+        return PRIMITIVES["mul"](self, other)
+
+    def __rmul__(self, other: Any) -> Node:
+        return PRIMITIVES["mul"](other, self)
+
+    def __truediv__(self, other: Any) -> Node:
+        return PRIMITIVES["div"](self, other)
+
+    def __rtruediv__(self, other: Any) -> Node:
+        return PRIMITIVES["div"](other, self)
+
+    def __pow__(self, other: Any) -> Node:
+        return PRIMITIVES["pow"](self, other)
+
+    def __neg__(self) -> Node:
+        return PRIMITIVES["neg"](self)
+
+    def __matmul__(self, other: Any) -> Node:
+        return PRIMITIVES["matmul"](self, other)
+
+    def __and__(self, other: Any) -> Node:
+        return PRIMITIVES["bitwise_and"](self, other)
+
+    def __or__(self, other: Any) -> Node:
+        return PRIMITIVES["bitwise_or"](self, other)
+
+    def __invert__(self) -> Node:
+        return PRIMITIVES["bitwise_not"](self)
+
+
+class Source:
+    """The primitive of a value that nothing here computes: given memory, a number, a stand-in."""
+
+    __slots__ = ("name",)
+    arity = 0
+    moves = True
+    fallible = False
+    vjp = None
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def __repr__(self) -> str:
+        return self.name
+
+
+BUFFER = Source("buffer")
+CONSTANT = Source("constant")
+STAND_IN = Source("stand_in")
+
+_constants: dict[tuple, Node] = {}
+_stand_ins: dict[tuple, Node] = {}
+_KEPT = 1 << 14
+
+
+def of_array(array: np.ndarray, dtype: DType) -> Node:
+    """A node that holds `array`, which nobody may write to from now on."""
+    node = Node(BUFFER, (), (), array.shape, dtype)
+    node.buffer = array
+    return node
+
+
+def constant(value: Any, dtype: DType) -> Node:
+    """The 0-d node of a Python number; the same number of the same type is the same node."""
+    node = _constants.get((value, dtype))
+    if node is not None and value:
+        return node
+    return _new_constant(value, dtype)
+
+
+def _new_constant(value: Any, dtype: DType) -> Node:
+    value = _as_held(value, dtype)
+    # 0.0 and -0.0 are equal but not the same number, and NaN equals nothing: both are told apart by their text.
+    plain = bool(value) and value == value
+    key = (value, dtype) if plain else (repr(value), dtype)
+    node = _constants.get(key)
+    if node is None:
+        if len(_constants) >= _KEPT:
+            _constants.clear()
+        node = _constants[key] = Node(CONSTANT, (), (value if plain else repr(value), value), (), dtype)
+        node.buffer = np.array(value).astype(dtype.numpy)
+    return node
+
+
+def _as_held(value: Any, dtype: DType) -> Any:
+    """The number as its type holds it: what NumPy would refuse or warn about is settled here."""
+    if dtype.category == FLOATING:
+        return float(value) if not isinstance(value, complex) else float(value.real)
+    if dtype.category == COMPLEX:
+        return complex(value)
+    if dtype.name == "bool":
+        return bool(value)
+    if isinstance(value, float) and not math.isfinite(value):
+        return -(1 << (8 * dtype.itemsize - 1)) if dtype.is_signed else 0
+    whole = int(value)
+    bits = 8 * dtype.itemsize
+    whole &= (1 << bits) - 1
+    return whole - (1 << bits) if dtype.is_signed and whole >> (bits - 1) else whole
+
+
+def stand_in(shape: tuple[int, ...], dtype: DType) -> Node:
+    """A node with a shape and a dtype but no value: given to rules in place of what they do not read."""
+    node = _stand_ins.get((shape, dtype))
+    if node is None:
+        if len(_stand_ins) >= _KEPT:
+            _stand_ins.clear()
+        node = _stand_ins[shape, dtype] = Node(STAND_IN, (), (), shape, dtype)
+    return node

@@ -1,0 +1,199 @@
+"""What a primitive is: a name and its rules, in one record.
+
+A record is the one place where a primitive is described. Calling it builds a node: the shape and dtype rules run
+there and then, so a misfit is an error at the user's own line. Rules receive what they need as arguments (NumPy, an
+emitter, `lax`), so the records import no executor. Parameters are positional, hashable, and follow the inputs in
+every rule.
+
+    shape(*input shapes or nodes, *params) -> shape     what comes out
+    numpy(np, *arrays, *params) -> array                the meaning
+    vjp = one function an input, each (g, out, *inputs, *params) -> node; None where not differentiable
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from ..dtypes import DType
+from ..dtypes import bool as bool_dtype
+from ..errors import DTypeError
+from ..shapes import broadcast
+from .node import PRIMITIVES, Node, constant
+
+# Kinds. ELEMENTWISE: out[i] depends on inputs[i] alone. MOVEMENT: elements change place, not value.
+ELEMENTWISE, MOVEMENT, REDUCTION, CONTRACTION, INDEXING, SCAN, OPAQUE = (
+    "elementwise", "movement", "reduction", "contraction", "indexing", "scan", "opaque",
+)  # fmt: skip
+
+
+class Primitive:
+    """One operation of the graph. Call it with its inputs and parameters to get a node.
+
+    Args:
+        name: unique; also the method of `Node`.
+        doc: one line on what it computes.
+        numpy: its meaning, on arrays.
+        shape: (*input nodes, *params) -> shape.
+        dtype: (*input nodes, *params) -> DType; None for the first input's.
+        arity: how many inputs; None when the first argument is a sequence of them.
+        vjp: a function for each input, or one function for an only input, or for a variadic primitive
+            one function (g, out, inputs, index, *params).
+        moves: elements are moved, not computed: half-width types are then left as they are.
+        fallible: it can fail on the values it meets, so its nodes keep the user's line.
+        layout: for a view, (sizes, strides, offset, *params) -> (sizes, strides, offset).
+        write: for a view, (base node, value node, *params) -> the base with the viewed part replaced.
+        samples: calls to test it on, from samples.py.
+        rejects: calls that have to fail, with what the message says.
+    """
+
+    __slots__ = (
+        "name", "doc", "kind", "numpy", "shape", "dtype", "arity", "vjp", "moves", "fallible", "layout", "write",
+        "samples", "rejects", "reads", "grad_name",
+    )  # fmt: skip
+
+    def __init__(
+        self,
+        name: str,
+        doc: str,
+        *,
+        kind: str,
+        numpy: Callable,
+        shape: Callable,
+        dtype: Callable | None = None,
+        arity: int | None = 1,
+        vjp: Any = None,
+        moves: bool = False,
+        fallible: bool = False,
+        layout: Callable | None = None,
+        write: Callable | None = None,
+        samples: Sequence = (),
+        rejects: Sequence = (),
+        grad_name: str | None = None,
+    ) -> None:
+        assert name not in PRIMITIVES, f"primitive {name} is declared twice"
+        self.name, self.doc, self.kind = name, doc, kind
+        self.numpy, self.shape, self.dtype, self.arity = numpy, shape, dtype, arity
+        self.vjp = (vjp,) if callable(vjp) and arity == 1 else vjp
+        self.moves, self.fallible, self.layout, self.write = moves, fallible, layout, write
+        self.samples, self.rejects = samples, rejects
+        self.reads: dict = {}  # autograd/entry.py notes here which values the gradient rules read
+        self.grad_name = grad_name or "".join(part.capitalize() for part in name.split("_")) + "Backward0"
+        PRIMITIVES[name] = self
+
+    def __call__(self, *args: Any) -> Node:
+        if self.arity is None:
+            inputs, params = tuple(args[0]), args[1:]
+            shape = self.shape(inputs, *params)
+            dtype = inputs[0].dtype if self.dtype is None else self.dtype(inputs, *params)
+        else:
+            inputs, params = args[: self.arity], args[self.arity :]
+            shape = self.shape(*args)
+            dtype = inputs[0].dtype if self.dtype is None else self.dtype(*args)
+        node = Node(self, inputs, params, shape, dtype)
+        if self.fallible:
+            node.line = user_line()
+        return node
+
+    def derive(self, node: Node) -> tuple[Any, Any]:
+        """(shape, dtype) that the rules give for a node that stands: what check.py compares with."""
+        args = (node.inputs, *node.params) if self.arity is None else (*node.inputs, *node.params)
+        return self.shape(*args), node.inputs[0].dtype if self.dtype is None else self.dtype(*args)
+
+    def __repr__(self) -> str:
+        return self.name
+
+    def __reduce__(self) -> tuple:
+        return PRIMITIVES.__getitem__, (self.name,)
+
+
+class Unary(Primitive):
+    """Elementwise on one input."""
+
+    __slots__ = ()
+
+    def __call__(self, x: Node, *params: Any) -> Node:
+        dtype = self.dtype
+        return Node(self, (x,), params, x.shape, x.dtype if dtype is None else dtype(x, *params))
+
+    def derive(self, node: Node) -> tuple[Any, Any]:
+        x = node.inputs[0]
+        return x.shape, x.dtype if self.dtype is None else self.dtype(x, *node.params)
+
+
+class Binary(Primitive):
+    """Elementwise on two inputs of one dtype, which broadcast; a Python number takes the other's dtype."""
+
+    __slots__ = ("to_bool",)
+
+    def __call__(self, a: Any, b: Any) -> Node:
+        if type(b) is not Node:
+            b = constant(b, a.dtype)
+        elif type(a) is not Node:
+            a = constant(a, b.dtype)
+        if a.dtype is not b.dtype:
+            raise DTypeError(f"{self.name}: both inputs need one dtype, got {a.dtype} and {b.dtype}")
+        shape = a.shape
+        if b.shape != shape and b.shape:
+            shape = broadcast(shape, b.shape) if shape else b.shape
+        return Node(self, (a, b), (), shape, bool_dtype if self.to_bool else a.dtype)
+
+    def derive(self, node: Node) -> tuple[Any, Any]:
+        a, b = node.inputs
+        return broadcast(a.shape, b.shape), bool_dtype if self.to_bool else a.dtype
+
+
+def unary(name: str, doc: str, *, numpy: Callable, vjp: Any = None, **more: Any) -> Unary:
+    """Declare an elementwise primitive of one input."""
+    return Unary(name, doc, kind=ELEMENTWISE, numpy=numpy, shape=lambda x, *_: x.shape, vjp=vjp, **more)
+
+
+def binary(
+    name: str, doc: str, *, numpy: Callable, vjp: Any = None, to_bool: bool = False, **more: Any
+) -> Binary:
+    """Declare an elementwise primitive of two inputs of one dtype; `to_bool` for comparisons."""
+    prim = Binary(
+        name, doc, kind=ELEMENTWISE, numpy=numpy, vjp=vjp, arity=2,
+        shape=lambda a, b: broadcast(a.shape, b.shape), **more,
+    )  # fmt: skip
+    prim.to_bool = to_bool
+    return prim
+
+
+def movement(name: str, doc: str, *, numpy: Callable, shape: Callable, vjp: Any = None, **more: Any) -> Primitive:
+    """Declare a primitive that moves elements without computing any."""
+    return Primitive(name, doc, kind=MOVEMENT, numpy=numpy, shape=shape, vjp=vjp, moves=True, **more)
+
+
+def _pick_shape(x: Node, index: int) -> tuple:
+    return x.shape[index]
+
+
+# One result of a node that has several. Its gradient is special: graph/gradient.py collects the parts.
+PICK = Primitive(
+    "pick",
+    "One of the results of a primitive that has several.",
+    kind=MOVEMENT,
+    numpy=lambda np, x, index: x[index],
+    shape=_pick_shape,
+    dtype=lambda x, index: x.dtype[index],
+    moves=True,
+)
+
+
+def user_line() -> tuple[str, int]:
+    """(file, line) of the nearest frame outside this package."""
+    frame = sys._getframe(1)
+    while frame.f_back is not None and frame.f_globals.get("__name__", "").startswith("rushlight."):
+        frame = frame.f_back
+    return frame.f_code.co_filename, frame.f_lineno
+
+
+def widest(dtypes: Sequence[DType]) -> DType:
+    """The dtype all of `dtypes` are; DTypeError when they differ (promotion comes before a node is built)."""
+    first = dtypes[0]
+    for dtype in dtypes:
+        if dtype is not first:
+            raise DTypeError(f"inputs need one dtype, got {', '.join(map(str, dtypes))}")
+    return first

@@ -1,0 +1,8 @@
+"""The primitives, one record each. Importing this package declares all of them.
+
+elementwise (arithmetic, functions of one number, comparisons, bits), special (scipy's functions), movement,
+reduction, scan, contraction (matrix products, convolutions), indexing, ordering, linalg, fourier.
+"""
+
+from . import contraction, elementwise, indexing, movement, ordering, reduction, scan
+from .samples import Call

@@ -1,0 +1,45 @@
+"""Every switch, read once from the environment, with its default and what it means.
+
+A switch is one more configuration to test, so there are few. Values set by calls at run time
+(`set_default_dtype`, `set_num_threads`, ...) live with what they steer, not here.
+"""
+
+import os
+
+
+def flag(name: str, default: bool = False) -> bool:
+    """The environment variable as a truth value: '', '0', 'false' and 'no' are False."""
+    value = os.environ.get(name)
+    if value is None:
+        return default
+    return value.strip().lower() not in ("", "0", "false", "no", "off")
+
+
+def number(name: str, default: int) -> int:
+    """The environment variable as a whole number; ValueError names the variable."""
+    value = os.environ.get(name)
+    if value is None or not value.strip():
+        return default
+    try:
+        return int(value)
+    except ValueError:
+        raise ValueError(f"{name} must be a whole number, got {value!r}") from None
+
+
+# Run every call by itself, at once, instead of recording it: for debugging.
+EAGER = flag("RUSHLIGHT_EAGER")
+
+# Re-run the shape and dtype rules on every node before a graph is run: for debugging, and on in the tests.
+CHECK = flag("RUSHLIGHT_CHECK")
+
+# What to print of each graph before it runs: "1" or "graph".
+SHOW = os.environ.get("RUSHLIGHT_SHOW", "")
+
+# Recorded work that nothing has asked for yet is run when it holds this many results ...
+PENDING_COUNT = number("RUSHLIGHT_PENDING_COUNT", 4096)
+
+# ... or when these results would take this many bytes.
+PENDING_BYTES = number("RUSHLIGHT_PENDING_BYTES", 512 * 1024 * 1024)
+
+# How many programs are kept by their key.
+PROGRAMS = number("RUSHLIGHT_PROGRAMS", 2048)
