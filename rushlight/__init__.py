@@ -23,3 +23,7 @@ from .tensor import Tensor
 
 globals().update(_FUNCTIONS)
 __version__ = "2.13.0"
+
+import os as _os
+if not _os.environ.get("RL_CORE"):
+    from . import nn, optim  # noqa: E402

@@ -144,6 +144,50 @@ def _floats(node: Node) -> bool:
 # ---------------------------------------------------------------- the pass
 
 
+def run_plain(root: Entry, g: Node, keep: bool) -> None:
+    """The ordinary backward: one scalar's entry, nothing recorded, every leaf accumulates."""
+    waits = _count_uses([root])
+    flowing: dict[Entry, Any] = {root: g}
+    ready = [root]
+    while ready:
+        entry = ready.pop()
+        g = flowing.pop(entry, None)
+        grads: Sequence[Any] = ()
+        if g is not None:
+            if entry.hooks is None and type(g) is Node and not state.anomaly:
+                if type(entry) is AccumulateGrad:
+                    _accumulate(entry, g, Plain)
+                    continue
+                grads = entry.apply(g)
+                if not keep and entry.holds:
+                    entry.free()
+            else:
+                with no_grad():
+                    grads = _process(entry, g, Plain, keep, None, [], True)
+        i = 0
+        for edge in entry.edges:
+            if edge is not None:
+                if type(edge) is Part:
+                    after = edge.entry
+                    if grads and grads[i] is not None:
+                        _arrive(flowing, after, edge, grads[i], Plain)
+                else:
+                    after = edge
+                    if grads:
+                        part = grads[i]
+                        if part is not None:
+                            shape = after.shape
+                            if part.shape != shape or part.dtype is not after.dtype:
+                                part = fit(part, shape, after.dtype)
+                            before = flowing.get(after)
+                            flowing[after] = part if before is None else before + part
+                left = waits[after] - 1
+                waits[after] = left
+                if not left:
+                    ready.append(after)
+            i += 1
+
+
 def run_backward(
     roots: Sequence[tuple[Any, Any]],
     keep: bool,
@@ -239,13 +283,7 @@ def _arrive(flowing: dict, entry: Entry, edge: Any, g: Any, mode: Any) -> None:
         g = mode.fit(g, entry.shape[k], entry.dtype[k])
         parts[k] = g if parts[k] is None else mode.add(parts[k], g)
         return
-    if type(entry) is AccumulateGrad:
-        variable = entry.variable
-        if variable is None:
-            return
-        g = mode.fit(g, shape_of(variable), dtype_of(variable))
-    else:
-        g = mode.fit(g, entry.shape, entry.dtype)
+    g = mode.fit(g, entry.shape, entry.dtype)
     before = flowing.get(entry)
     flowing[entry] = g if before is None else mode.add(before, g)
 
@@ -265,9 +303,7 @@ def _process(
             _accumulate(entry, g, mode)
         return ()
     if isinstance(g, list):
-        g = tuple(
-            mode.zeros(s, d) if part is None else part for part, s, d in zip(g, entry.shape, entry.dtype)
-        )
+        g = _complete(entry, g, mode)
     if state.anomaly:
         with explain(entry):
             grads = mode.apply(entry, g)
@@ -279,6 +315,17 @@ def _process(
     if hooks is not None and "post" in hooks:
         grads = _after(hooks["post"], grads, g, mode)
     return grads
+
+
+def _complete(entry: Entry, parts: list, mode: Any) -> tuple:
+    """Zeros for outputs that no gradient reached, unless a user's Function wants to see None."""
+    ctx = getattr(entry, "ctx", None)
+    if ctx is not None and not getattr(ctx, "materialize_grads", True):
+        return tuple(parts)
+    return tuple(
+        mode.zeros(s, d) if part is None and d is not None else part
+        for part, s, d in zip(parts, entry.shape, entry.dtype)
+    )
 
 
 def _before(entry: Entry, g: Any, mode: Any, hooks: dict) -> Any:
@@ -415,6 +462,11 @@ def backward(
         >>> x.grad
         tensor(6.)
     """
+    if type(tensors) is Tensor and grad_tensors is None and inputs is None and not create_graph:
+        (seed,) = _seeds((tensors,), (None,), False)
+        if type(seed[0]) is not Part:
+            run_plain(seed[0], seed[1], bool(retain_graph))
+            return
     tensors = _as_tuple(tensors)
     grads = _as_tuple(grad_tensors) if grad_tensors is not None else (None,) * len(tensors)
     keep = create_graph if retain_graph is None else retain_graph

@@ -16,8 +16,9 @@ from ..errors import GradientError
 from ..executors import queue
 from ..graph.gradient import pullback
 from ..graph.node import STAND_IN, Node, stand_in
+from ..graph.registry import Binary
 from ..graph.walk import topological
-from ..tensor import Tensor
+from ..tensor import Tensor, dtype_of, shape_of
 from .modes import state
 
 FREED = (
@@ -123,6 +124,7 @@ class AccumulateGrad(Entry):
 
     def __init__(self, variable: Tensor) -> None:
         self._variable = ref(variable)
+        self.shape, self.dtype = shape_of(variable), dtype_of(variable)
         self.edges, self.values, self.holds, self.params = (), (), False, ()
         self.hooks = self.notes = None
 
@@ -154,6 +156,25 @@ class PrimitiveEntry(Entry):
         return found
 
 
+class PairEntry(PrimitiveEntry):
+    """A call of an elementwise primitive of two inputs: the hottest kind."""
+
+    __slots__ = ()
+
+    def apply(self, g: Node) -> Sequence[Node | None]:
+        values = self.values
+        if values is None:
+            raise GradientError(FREED)
+        a, b, out = values
+        ea, eb = self.edges
+        first, second = self.prim.vjp
+        return (
+            None if ea is None else first(g, out, a, b),
+            None if eb is None else second(g, out, a, b),
+        )
+
+
+_NOTHING = (None, None, None)
 _classes: dict[Any, type] = {}
 
 
@@ -161,7 +182,8 @@ def class_of(prim: Any) -> type:
     """The entry class of a primitive, by its PyTorch name."""
     found = _classes.get(prim)
     if found is None:
-        found = _classes[prim] = type(prim.grad_name, (PrimitiveEntry,), {"__slots__": (), "prim": prim})
+        base = PairEntry if isinstance(prim, Binary) else PrimitiveEntry
+        found = _classes[prim] = type(prim.grad_name, (base,), {"__slots__": (), "prim": prim})
         found.__module__ = "rushlight.autograd"
     return found
 
@@ -194,6 +216,37 @@ def note(prim: Any, nodes: tuple, params: tuple, out: Node, edges: tuple) -> Ent
     entry.holds = holds
     if waits:
         queue.saves.append(ref(entry))
+    if state.anomaly:
+        remember_line(entry)
+    return entry
+
+
+def note_pair(prim: Any, a: Node, b: Node, out: Node, ea: Any, eb: Any) -> Entry:
+    """As `note`, for an elementwise primitive of two inputs."""
+    entry = object.__new__(_classes.get(prim) or class_of(prim))
+    entry.edges = (ea, eb)
+    entry.params = ()
+    entry.shape = out.shape
+    entry.dtype = out.dtype
+    entry.hooks = entry.notes = None
+    reads = prim.reads.get((ea is None, eb is None))
+    if reads is None:
+        mask = (ea is not None, eb is not None)
+        reads = prim.reads[ea is None, eb is None] = _reads_of(prim, (a, b), (), out, mask)
+    if reads == (False, False, False):
+        # Shapes are not read either: what was broadcast is summed where gradients meet.
+        entry.values = _NOTHING
+        entry.holds = False
+    else:
+        read_a, read_b, read_out = reads
+        entry.values = (
+            a if read_a else stand_in(a.shape, a.dtype),
+            b if read_b else stand_in(b.shape, b.dtype),
+            out if read_out else stand_in(out.shape, out.dtype),
+        )
+        entry.holds = True
+        if (read_a and a.buffer is None) or (read_b and b.buffer is None) or (read_out and out.buffer is None):
+            queue.saves.append(ref(entry))
     if state.anomaly:
         remember_line(entry)
     return entry

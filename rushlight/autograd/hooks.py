@@ -35,6 +35,16 @@ class RemovableHandle:
             if found is not None:
                 found.pop(self.id, None)
 
+    def __getstate__(self) -> tuple:
+        return self.hooks_dict_ref(), self.id, tuple(extra() for extra in self.extra_dict_ref)
+
+    def __setstate__(self, state: tuple) -> None:
+        global _numbers
+        hooks, self.id, extra = state
+        self.hooks_dict_ref = ref(OrderedDict() if hooks is None else hooks)
+        self.extra_dict_ref = tuple(ref(d) for d in extra if d is not None)
+        _numbers = itertools.count(max(next(_numbers), self.id + 1))  # ids stay unique after unpickling
+
     def __enter__(self) -> RemovableHandle:
         return self
 

@@ -7,6 +7,7 @@ in memory. Programs are kept by their key, so a graph met before is not prepared
 
 from __future__ import annotations
 
+import os
 import sys
 import threading
 from collections.abc import Callable, Iterable
@@ -132,9 +133,15 @@ def _locate(error: Exception, order: list[Node]) -> None:
 
 
 def reset_after_fork() -> None:
-    """A forked child has its own lock and none of the parent's pending work."""
+    """A forked child has its own lock and none of the parent's pending work; what it reads it still computes."""
     global _lock
     _lock = threading.RLock()
+    values.clear()
+    saves.clear()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=reset_after_fork)
 
 
 __all__ = ["Counters", "overflow", "realize", "record", "saves", "values"]

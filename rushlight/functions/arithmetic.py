@@ -8,30 +8,36 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Any
+from weakref import ref
 
-from ..autograd.entry import Op, note
+import numpy as np
+
+from ..autograd.entry import Op, note_pair
 from ..autograd.modes import state
 from ..autograd.record import edge_of, operation, primitive
 from ..devices import META
 from ..dtypes import BOOL, COMPLEX, FLOATING, INTEGRAL, bool as bool_dtype
 from ..executors import queue
-from ..graph.node import Node, constant
+from ..graph.node import Node, constant, constants
 from ..ops import elementwise as ops
 from ..shapes import broadcast
 from ..storage import Storage
-from ..tensor import Tensor, dtype_of, node_of
+from ..tensor import Tensor, dtype_of, from_array, node_of
 from .arguments import is_number, operands, plain, to_dtype
 from .register import FUNCTIONS, alias, function
 
 _new = object.__new__
-_record = queue.record
+waiting = queue.values
 
 
 def _fast(prim: Any, slow: Callable, compares: bool = False, whole: bool = True) -> Callable:
     """The operator of a binary primitive. `whole`: integers are computed as integers."""
+    least_for_float = FLOATING
+    least_for_int = INTEGRAL if whole else FLOATING
 
     def operator(a: Tensor, b: Any) -> Tensor:
         storage = a._storage
+        device = storage.device
         na = storage.node if a._view is None else None
         if na is None:
             na = node_of(a)
@@ -40,14 +46,16 @@ def _fast(prim: Any, slow: Callable, compares: bool = False, whole: bool = True)
         kind = type(b)
         eb = None
         if kind is float or kind is int:
-            if dtype.category < (FLOATING if kind is float or not whole else INTEGRAL):
+            if dtype.category < (least_for_float if kind is float else least_for_int):
                 return slow(a, b)
-            nb = constant(b, dtype)
+            nb = constants.get((b, dtype)) if b else None
+            if nb is None:
+                nb = constant(b, dtype)
         elif kind is Tensor or isinstance(b, Tensor):
             nb = b._storage.node if b._view is None else None
             if nb is None:
                 nb = node_of(b)
-            if nb.dtype is not dtype or b._storage.device is not storage.device:
+            if nb.dtype is not dtype or b._storage.device is not device:
                 return slow(a, b)
             if not whole and dtype.category < FLOATING:
                 return slow(a, b)
@@ -59,14 +67,19 @@ def _fast(prim: Any, slow: Callable, compares: bool = False, whole: bool = True)
             return slow(a, b)
         node = Node(prim, (na, nb), (), shape, bool_dtype if compares else dtype)
         made = _new(Tensor)
-        made._storage = fresh = Storage(node, storage.device)
+        made._storage = fresh = _new(Storage)
+        fresh.node = node
+        fresh.version = 0
+        fresh.device = device
         made._view = made._edge = made._grad = made._extra = None
-        if storage.device is not META:
-            _record(fresh)
-        if state.grad and not compares and dtype.category >= FLOATING:
+        if device is not META:
+            waiting.append(ref(fresh))
+            if len(waiting) >= queue.limit:
+                queue.overflow()
+        if state.grad and not compares:
             ea = a._edge if a._view is None else edge_of(a)
-            if ea is not None or eb is not None:
-                made._edge = note(prim, (na, nb), (), node, (ea, eb))
+            if (ea is not None or eb is not None) and dtype.category >= FLOATING:
+                made._edge = note_pair(prim, na, nb, node, ea, eb)
         return made
 
     return operator
@@ -330,26 +343,22 @@ def logical_not(input: Tensor) -> Tensor:
 # ---------------------------------------------------------------- operators
 
 
-def _operator(fast: Callable) -> Callable:
+def _operator(compute: Callable) -> Callable:
     """A dunder: operands that are neither tensors nor numbers get their turn (NotImplemented)."""
 
     def operate(self: Tensor, other: Any) -> Any:
-        kind = type(other)
-        if kind is float or kind is int or kind is Tensor or isinstance(other, Tensor) or is_number(other):
-            return fast(self, other)
-        return _foreign(fast, self, other)
+        if isinstance(other, Tensor) or is_number(other):
+            return compute(self, other)
+        if isinstance(other, np.ndarray):
+            return compute(self, as_operand(other))
+        return NotImplemented
 
     return operate
 
 
-def _foreign(fast: Callable, self: Tensor, other: Any) -> Any:
-    import numpy as np
-
-    if isinstance(other, np.ndarray):
-        from .creation import as_tensor
-
-        return fast(self, as_tensor(other))
-    return NotImplemented
+def as_operand(array: np.ndarray) -> Tensor:
+    """A NumPy array as an operand."""
+    return from_array(array.copy())
 
 
 def _reflected(compute: Callable) -> Callable:
@@ -366,8 +375,12 @@ def _written(name: str) -> Callable:
     return operate
 
 
+# The four that loops are made of go straight to `_fast`; what it does not handle comes back to `_operator`.
 _OPERATORS = {
-    "add": (_add, add_function), "sub": (_sub, sub_function), "mul": (_mul, mul), "truediv": (_div, div),
+    "add": (_fast(ops.add, _operator(_slow_add)), add_function),
+    "sub": (_fast(ops.sub, _operator(_slow_sub)), sub_function),
+    "mul": (_fast(ops.mul, _operator(_slow_mul)), mul),
+    "truediv": (_fast(ops.div, _operator(_slow_div), whole=False), div),
     "floordiv": (floor_divide, floor_divide), "mod": (remainder, remainder), "pow": (pow, pow),
     "and": (bitwise_and, bitwise_and), "or": (bitwise_or, bitwise_or), "xor": (bitwise_xor, bitwise_xor),
     "lshift": (bitwise_left_shift, bitwise_left_shift), "rshift": (bitwise_right_shift, bitwise_right_shift),
@@ -377,19 +390,13 @@ _METHOD_OF = {
     "xor": "bitwise_xor_", "lshift": "bitwise_left_shift_", "rshift": "bitwise_right_shift_",
 }  # fmt: skip
 for _name, (_forward, _function) in _OPERATORS.items():
-    setattr(Tensor, f"__{_name}__", _operator(_forward))
+    _direct = _name in ("add", "sub", "mul", "truediv")
+    setattr(Tensor, f"__{_name}__", _forward if _direct else _operator(_forward))
     setattr(Tensor, f"__r{_name}__", _reflected(_function))
     setattr(Tensor, f"__i{_name}__", _written(_METHOD_OF.get(_name, _name + "_")))
 for _name in ("eq", "ne", "lt", "le", "gt", "ge"):
     setattr(Tensor, f"__{_name}__", _operator(FUNCTIONS[_name]))
 
 
-def _equal_to(self: Tensor, other: Any) -> Any:
-    if isinstance(other, Tensor) or is_number(other):
-        return eq(self, other)
-    return _foreign(eq, self, other)
-
-
-Tensor.__eq__ = _equal_to  # type: ignore[method-assign,assignment]
 Tensor.__invert__ = bitwise_not
 Tensor.__hash__ = object.__hash__  # type: ignore[method-assign,assignment]

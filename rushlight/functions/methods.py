@@ -112,7 +112,7 @@ def backward(
     A tensor of more than one element needs `gradient`, of its own shape.
     Source: torch.Tensor.backward.
     """
-    engine.backward((self,), None if gradient is None else (gradient,), retain_graph, create_graph, inputs=inputs)
+    engine.backward(self, gradient, retain_graph, create_graph, inputs=inputs)
 
 
 def detach(self: Tensor) -> Tensor:
@@ -136,6 +136,8 @@ def _set_data(self: Tensor, value: Tensor) -> None:
     self._storage = value._storage
     seen = value._view
     self._view = None if seen is None else type(seen)(None, seen.steps, seen.shape, seen.dtype)
+    if isinstance(self._edge, AccumulateGrad):
+        self._edge.shape, self._edge.dtype = shape_of(self), dtype_of(self)
 
 
 def _hooks_of(self: Tensor) -> tuple[dict, int]:

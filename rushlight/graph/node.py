@@ -118,7 +118,8 @@ BUFFER = Source("buffer")
 CONSTANT = Source("constant")
 STAND_IN = Source("stand_in")
 
-_constants: dict[tuple, Node] = {}
+# Constants by (value, dtype); those that are no plain number by their text.
+constants: dict[tuple, Node] = {}
 _stand_ins: dict[tuple, Node] = {}
 _KEPT = 1 << 14
 
@@ -132,7 +133,7 @@ def of_array(array: np.ndarray, dtype: DType) -> Node:
 
 def constant(value: Any, dtype: DType) -> Node:
     """The 0-d node of a Python number; the same number of the same type is the same node."""
-    node = _constants.get((value, dtype))
+    node = constants.get((value, dtype))
     if node is not None and value:
         return node
     return _new_constant(value, dtype)
@@ -143,11 +144,11 @@ def _new_constant(value: Any, dtype: DType) -> Node:
     # 0.0 and -0.0 are equal but not the same number, and NaN equals nothing: both are told apart by their text.
     plain = bool(value) and value == value
     key = (value, dtype) if plain else (repr(value), dtype)
-    node = _constants.get(key)
+    node = constants.get(key)
     if node is None:
-        if len(_constants) >= _KEPT:
-            _constants.clear()
-        node = _constants[key] = Node(CONSTANT, (), (value if plain else repr(value), value), (), dtype)
+        if len(constants) >= _KEPT:
+            constants.clear()
+        node = constants[key] = Node(CONSTANT, (), (value if plain else repr(value), value), (), dtype)
         node.buffer = np.array(value).astype(dtype.numpy)
     return node
 

@@ -17,41 +17,39 @@ def trace(roots: Iterable[Node]) -> tuple[tuple, list[Node], list[Node]]:
     `inputs` are the computed nodes it reads, in the order the key counts them. `order` holds every node, inputs
     too, each after what it needs.
     """
-    index: dict[Node, int] = {}
+    index: dict[Node, int] = {}  # insertion order is the running order
     signature: list = []
     inputs: list[Node] = []
-    order: list[Node] = []
     roots = list(roots)
+    stack: list[Node] = []
+    push, pop = stack.append, stack.pop
     for root in roots:
-        if root in index:
-            continue
-        stack = [root]
+        push(root)
         while stack:
             node = stack[-1]
             if node in index:
-                stack.pop()
+                pop()
                 continue
             if node.buffer is not None:
-                stack.pop()
-                index[node] = len(order)
-                order.append(node)
+                pop()
+                index[node] = len(index)
                 if node.prim is CONSTANT:
-                    signature.append((CONSTANT, node.params[0], node.dtype))
+                    signature.append((node.params[0], node.dtype))
                 else:
                     inputs.append(node)
                     signature.append((node.shape, node.dtype))
                 continue
+            sources = node.inputs
             ready = True
-            for source in node.inputs:
+            for source in sources:
                 if source not in index:
-                    stack.append(source)
+                    push(source)
                     ready = False
             if ready:
-                stack.pop()
-                index[node] = len(order)
-                order.append(node)
-                signature.append((node.prim, node.params, node.shape, *[index[i] for i in node.inputs]))
-    return (tuple(signature), tuple([index[root] for root in roots])), inputs, order
+                pop()
+                index[node] = len(index)
+                signature.append((node.prim, node.params, node.shape, *[index[i] for i in sources]))
+    return (tuple(signature), tuple([index[root] for root in roots])), inputs, list(index)
 
 
 def topological(roots: Iterable[Node], stop: Iterable[Node] = ()) -> list[Node]:
