@@ -12,6 +12,7 @@ from typing import Any
 
 from ..dtypes import DType
 from ..dtypes import bool as bool_dtype
+from ..dtypes import complex128, float64
 from ..graph.node import Node, constant
 from ..graph.registry import ELEMENTWISE, Primitive, Unary, binary, unary
 from ..shapes import broadcast_all
@@ -539,7 +540,7 @@ cast = Unary(
     moves=True,
     vjp=_cast_rule,
     grad_name="ToCopyBackward0",
-    samples=(call(Array((2, 3)), params=("float64",)),),
+    samples=(call(Array((2, 3)), params=(complex128,)), call(Array((2, 3), 0, 5, "int64"), params=(float64,))),
 )
 copy = unary(
     "copy",

@@ -263,10 +263,13 @@ def _diagonal_shape(x: Node, offset: int, dim1: int, dim2: int) -> tuple[int, ..
 
 
 def _diagonal(np: Any, x: Any, offset: int, dim1: int, dim2: int) -> Any:
-    out = np.diagonal(x, offset, dim1, dim2)
-    if x.flags.writeable:
-        out = np.lib.stride_tricks.as_strided(out, out.shape, out.strides)
-    return out
+    # np.diagonal would do, but for what it gives being read-only.
+    shape, strides, _ = _diagonal_layout(x.shape, x.strides, 0, offset, dim1, dim2)
+    if not math.prod(shape):
+        return np.empty(shape, x.dtype)
+    first: list = [slice(None)] * x.ndim
+    first[dim2 if offset >= 0 else dim1] = slice(max(offset, -offset), None)
+    return np.lib.stride_tricks.as_strided(x[tuple(first)], shape, strides)
 
 
 def _diagonal_layout(sizes: tuple, strides: tuple, start: int, offset: int, dim1: int, dim2: int) -> tuple:

@@ -31,6 +31,47 @@ argsort = Primitive(
 )
 
 
+def _argtop(np: Any, x: Any, k: int, dim: int, largest: bool) -> Any:
+    last = np.moveaxis(x, dim, -1)
+    n = last.shape[-1]
+    if k == 0 or not last.size:
+        return np.zeros((*x.shape[:dim], k, *x.shape[dim + 1 :]), np.int64)
+    if 4 * k > n or (x.dtype.kind not in "biu" and np.isnan(x).any()):
+        order = _argsort(np, last, last.ndim - 1, largest)[..., :k]
+        return np.moveaxis(order, -1, dim)
+    rows = np.ascontiguousarray(last).reshape(-1, n)
+    chosen = _first_top(np, rows, k, largest)
+    order = _argsort(np, np.take_along_axis(rows, chosen, 1), 1, largest)
+    found = np.take_along_axis(chosen, order, 1).reshape(*last.shape[:-1], k)
+    return np.moveaxis(found, -1, dim)
+
+
+def _first_top(np: Any, rows: Any, k: int, largest: bool) -> Any:
+    """Positions of the k extreme elements of every row, ascending; among equals at the border the first ones."""
+    place = rows.shape[1] - k if largest else k - 1
+    border = np.partition(rows, place, axis=1)[:, place : place + 1]
+    beyond = rows > border if largest else rows < border
+    equal = rows == border
+    still = k - beyond.sum(1, keepdims=True)
+    return np.nonzero(beyond | (equal & (equal.cumsum(1) <= still)))[1].reshape(-1, k)
+
+
+argtop = Primitive(
+    "argtop",
+    "The positions of the k largest (or smallest) elements along dim, in order; equal elements keep theirs.",
+    kind=SCAN,
+    shape=lambda x, k, dim, largest: (*x.shape[:dim], k, *x.shape[dim + 1 :]),
+    dtype=lambda x, k, dim, largest: int64,
+    numpy=_argtop,
+    samples=(
+        call((2, 9), params=(2, 1, True)),
+        call((9, 2), params=(2, 0, False)),
+        call((4,), params=(3, 0, True)),
+        call((0, 3), params=(1, 1, True)),
+    ),
+)
+
+
 def _searchsorted(np: Any, sequence: Any, values: Any, right: bool, narrow: bool) -> Any:
     side = "right" if right else "left"
     if sequence.ndim == 1:
@@ -53,6 +94,4 @@ searchsorted = Primitive(
 )
 
 
-
-
-__all__ = ["argsort", "searchsorted"]
+__all__ = ["argsort", "argtop", "searchsorted"]
