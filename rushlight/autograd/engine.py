@@ -103,6 +103,7 @@ def _recorded(entry: Entry, g: Any) -> list[Tensor | None]:
     def forward(*nodes: Node | None) -> Any:
         got, held = nodes[: len(gs)], nodes[len(gs) :]
         held = tuple(h if h is not None else v for h, v in zip(held, values))
+        held = _with_hidden(entry, values, held)
         results = entry.rule(tuple(got) if several else got[0], held)
         present[:] = [i for i, r in enumerate(results) if r is not None]
         return tuple(results[i] for i in present)
@@ -117,8 +118,26 @@ def _recorded(entry: Entry, g: Any) -> list[Tensor | None]:
     return results
 
 
+def _first_hidden(entry: Entry) -> int | None:
+    """Where in an entry's values the results begin that only its rule sees; None where there are none."""
+    op = getattr(entry, "op", None)
+    return None if op is None or op.visible is None else entry.places + op.visible
+
+
+def _with_hidden(entry: Entry, values: tuple, held: tuple) -> tuple:
+    """`held` with hidden results computed anew from the inputs, through which their derivatives have to flow."""
+    first = _first_hidden(entry)
+    if first is None or all(v is None or v.prim is STAND_IN for v in values[first:]):
+        return held
+    outs = entry.op.forward(*held[: entry.places], *entry.params)
+    return (*held[:first], *outs[entry.op.visible :])
+
+
 def _saved_tensor(entry: Entry, i: int, value: Node | None) -> Tensor | None:
     if value is None or value.prim is STAND_IN:
+        return None
+    first = _first_hidden(entry)
+    if first is not None and i >= first:
         return None
     tensor = on_storage(Storage(value))
     if i < len(entry.edges):

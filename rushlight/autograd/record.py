@@ -89,6 +89,11 @@ def primitive(prim: Any, tensors: tuple, params: tuple = ()) -> Tensor:
 
 def operation(op: Op, tensors: tuple, params: tuple = ()) -> Any:
     """Apply an Op to tensors (or None), and record it as one entry. Gives what forward gives, as tensors."""
+    return operation_and_hidden(op, tensors, params)[0]
+
+
+def operation_and_hidden(op: Op, tensors: tuple, params: tuple = ()) -> tuple[Any, tuple[Node, ...]]:
+    """As `operation`, and with it the nodes of the results that `op.visible` keeps from the caller."""
     nodes = tuple([None if t is None else node_of(t) for t in tensors])
     device = device_of(tensors, op.name)
     found = op.forward(*nodes, *params)
@@ -102,7 +107,7 @@ def operation(op: Op, tensors: tuple, params: tuple = ()) -> Any:
         if any(e is not None for e in edges) and any(o.dtype.category >= FLOATING for o in outs[:visible]):
             entry = note_op(op, nodes, params, outs, edges, visible, not single)
             _attach(entry, made, single)
-    return made[0] if single else tuple(made)
+    return made[0] if single else tuple(made), outs[visible:]
 
 
 def _attach(entry: Entry, made: list[Tensor], single: bool) -> None:
@@ -254,6 +259,6 @@ _TITLES = {
 }  # fmt: skip
 
 __all__ = [
-    "alias", "check_writable", "device_of", "edge_of", "in_place", "operation", "overwrite", "primitive",
-    "requires_grad", "title", "view",
+    "alias", "check_writable", "device_of", "edge_of", "in_place", "operation", "operation_and_hidden", "overwrite",
+    "primitive", "requires_grad", "title", "view",
 ]  # fmt: skip

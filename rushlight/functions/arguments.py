@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from .. import dtypes
-from ..autograd.record import primitive
+from ..autograd.record import primitive, title
 from ..devices import CPU
 from ..dtypes import BOOL, FLOATING, DType, of_scalar, promote, result_type_of
 from ..graph.node import constant
@@ -98,6 +98,11 @@ def refuse_bool(name: str, tensor: Tensor, instead: str) -> None:
     """RuntimeError for a boolean tensor, naming what to use instead."""
     if dtype_of(tensor).category == BOOL:
         raise RuntimeError(f"{name} is not supported for bool tensors: use {instead} instead.")
+
+
+def lacking(kernel: str, tensor: Tensor) -> NotImplementedError:
+    """The error for a dtype that an operation does not take, as PyTorch words it."""
+    return NotImplementedError(f"\"{kernel}\" not implemented for '{title(dtype_of(tensor))}'")
 
 
 def number_tensor(value: Any) -> Tensor:

@@ -597,7 +597,6 @@ def _attach() -> None:
     Tensor.__reversed__ = _reversed
     Tensor.__format__ = _format
     Tensor.__repr__ = text
-    Tensor.__str__ = text
     Tensor.__dir__ = _directory
     Tensor.__reduce_ex__ = lambda self, protocol: _reduce(self)
     Tensor.__matmul__ = lambda self, other: FUNCTIONS["matmul"](self, other)

@@ -10,6 +10,7 @@ import math
 from collections.abc import Callable
 from typing import Any
 
+from ..dtypes import int32
 from ..graph.node import STAND_IN, Node
 from ..graph.registry import binary, unary
 from .samples import Array, Call, call, floats
@@ -124,6 +125,23 @@ igammac = binary(
     numpy=_of_scipy("gammaincc"),
     vjp=(_refuses("igammac", "input"), lambda g, out, a, x: -g * _gamma_density(a, x)),
     samples=_GAMMA,
+)
+
+# ---------------------------------------------------------------- parts of a floating number
+
+mantissa = unary(
+    "mantissa",
+    "m with x = m * 2^exponent(x) and 1/2 <= |m| < 1; zero, infinities and NaN are their own.",
+    numpy=lambda np, x: np.frexp(x)[0],
+    vjp=lambda g, out, x: g / x.exponent().cast(g.dtype).exp2(),
+    samples=floats(0.6, 0.9),
+)
+exponent = unary(
+    "exponent",
+    "The power of two above |x|; 0 for zero, infinities and NaN.",
+    numpy=lambda np, x: np.frexp(x)[1],
+    dtype=lambda x: int32,
+    samples=floats(),
 )
 
 # ---------------------------------------------------------------- modified Bessel functions

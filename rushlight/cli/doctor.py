@@ -1,0 +1,46 @@
+"""`rushlight doctor`: versions, what is installed beside the core, and what each missing part would bring."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import os
+import platform
+import sys
+
+PARTS = {
+    "numpy": "arrays",
+    "scipy": "special functions and decompositions",
+    "ml_dtypes": "bfloat16",
+    "safetensors": "safetensors files",
+    "Pillow": "pictures (extra `vision`)",
+    "scikit-learn": "the digits data and metrics (extra `train`)",
+    "matplotlib": "pictures of reports (extra `train`)",
+    "rich": "tables on the terminal (extra `train`)",
+    "tqdm": "progress bars (extra `train`)",
+    "mpi4py": "several processes (extra `mpi`)",
+    "mpich": "several processes (extra `mpi`)",
+}
+
+
+def examine() -> str:
+    """The findings, a line each."""
+    lines = [
+        f"rushlight {version('rushlight') or '(not installed, run from its folder)'}",
+        f"Python {platform.python_version()} on {platform.system()} {platform.machine()}, {os.cpu_count()} cores",
+        "executor: reference (NumPy)",
+    ]
+    for name, what in PARTS.items():
+        found = version(name)
+        lines.append(f"  {name:14} {found or 'missing':12} {what}")
+    lines.append("GPU: none is used by this version: torch.cuda.is_available() is False")
+    if sys.version_info < (3, 11):
+        lines.append("Python 3.11 or newer is needed")
+    return "\n".join(lines)
+
+
+def version(name: str) -> str | None:
+    """An installed distribution's version, or None."""
+    try:
+        return importlib.metadata.version(name)
+    except importlib.metadata.PackageNotFoundError:
+        return None
