@@ -1,10 +1,30 @@
 """rushlight: PyTorch's programming model as a framework of its own.
 
 `import rushlight as torch` runs a PyTorch program; `rushlight run train.py` runs it unchanged. docs/tour.md follows one
-expression through every room.
+expression through every room. This file hands names on; modules that programs reach for rarely are loaded when they are
+first named.
 """
 
+from __future__ import annotations
+
+import importlib as _importlib
+import math as _math
+from typing import Any as _Any
+
 from . import functions as _functions
+from .amp import GradScaler, autocast
+from .amp.autocast_mode import (
+    get_autocast_cpu_dtype,
+    get_autocast_dtype,
+    get_autocast_gpu_dtype,
+    is_autocast_available,
+    is_autocast_cpu_enabled,
+    is_autocast_enabled,
+)
+from .autograd.anomaly import (
+    is_anomaly_check_nan_enabled,
+    is_anomaly_enabled,
+)
 from .autograd.modes import (
     enable_grad,
     inference_mode,
@@ -13,17 +33,75 @@ from .autograd.modes import (
     no_grad,
     set_grad_enabled,
 )
+from .checkpoint import load, save
+from .compiler import compile
 from .devices import Device as device
-from .dtypes import *
+from .dtypes import ALIASES as _ALIASES
 from .dtypes import DType as dtype
-from .functions import *
+from .dtypes import NAMES as _NAMES
+from .dtypes import can_cast, get_default_dtype, set_default_dtype
+from .dtypes import promote as promote_types
+from .errors import OutOfMemoryError
 from .functions.register import FUNCTIONS as _FUNCTIONS
+from .layouts import (
+    channels_last,
+    channels_last_3d,
+    contiguous_format,
+    jagged,
+    layout,
+    memory_format,
+    preserve_format,
+    sparse_bsc,
+    sparse_bsr,
+    sparse_coo,
+    sparse_csc,
+    sparse_csr,
+    strided,
+)
+from .printing import set_printoptions
+from .random import (
+    Generator,
+    default_generator,
+    get_rng_state,
+    initial_seed,
+    manual_seed,
+    seed,
+    set_rng_state,
+)
 from .shapes import Size
 from .tensor import Tensor
+from .version import __version__
 
+e, inf, nan, newaxis, pi = _math.e, _math.inf, _math.nan, None, _math.pi
+globals().update(_NAMES)
+globals().update(_ALIASES)
 globals().update(_FUNCTIONS)
-__version__ = "2.13.0"
+globals().update(getattr(_functions, "PUBLIC", {}))
 
-import os as _os
-if not _os.environ.get("RL_CORE"):
-    from . import nn, optim  # noqa: E402
+from . import amp, autograd, backends, cuda, nn, optim, random, utils, version  # noqa: E402
+
+# Loaded when first named: `torch.linalg` costs nothing to those who never say it.
+_LATER = frozenset(
+    (
+        "accelerator", "ao", "checkpoint", "compiler", "cpu", "data", "distributed", "distributions", "fft", "func",
+        "futures", "fx", "hub", "jit", "library", "linalg", "masked", "mps", "multiprocessing", "nested", "onnx", "overrides",
+        "profiler", "quantization", "quasirandom", "report", "return_types", "serialization", "signal", "sparse",
+        "special", "storage", "testing", "torchvision", "types", "vision", "xpu", "functional", "_C", "_dynamo",
+        "_inductor", "_jit_internal", "_tensor", "_tensor_str", "_utils", "_VF", "_lowrank", "__config__", "package", "ops",
+        "_subclasses", "export", "sys", "monitor", "numa",
+    )
+)  # fmt: skip
+
+
+def __getattr__(name: str) -> _Any:
+    if name in _LATER:
+        try:
+            return _importlib.import_module(f"{__name__}.{name}")
+        except ModuleNotFoundError as error:
+            if error.name != f"{__name__}.{name}":
+                raise
+    raise AttributeError(f"module 'torch' has no attribute {name!r} (rushlight does not have it)")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_LATER})

@@ -13,6 +13,7 @@ from ..dtypes import FLOATING
 from ..errors import GradientError, ShapeError
 from ..graph.gradient import fit
 from ..graph.node import STAND_IN, Node, constant
+from ..graph.walk import topological
 from ..ops.elementwise import cast
 from ..tensor import Tensor, dtype_of, node_of, on_storage, shape_of, wrap
 from ..storage import Storage
@@ -99,13 +100,16 @@ def _recorded(entry: Entry, g: Any) -> list[Tensor | None]:
     several = isinstance(g, tuple)
     given = [_saved_tensor(entry, i, v) for i, v in enumerate(values)]
     present: list[int] = []
+    bound: list[bool] = []
 
     def forward(*nodes: Node | None) -> Any:
+        met = {n for n in nodes if n is not None}
         got, held = nodes[: len(gs)], nodes[len(gs) :]
         held = tuple(h if h is not None else v for h, v in zip(held, values))
         held = _with_hidden(entry, values, held)
         results = entry.rule(tuple(got) if several else got[0], held)
         present[:] = [i for i, r in enumerate(results) if r is not None]
+        bound[:] = [not met.isdisjoint(topological((results[i],), met)) for i in present]
         return tuple(results[i] for i in present)
 
     op = Op(type(entry).__name__.replace("Backward0", "BackwardBackward0"), forward)
@@ -113,8 +117,10 @@ def _recorded(entry: Entry, g: Any) -> list[Tensor | None]:
         return [None] * len(entry.edges)
     made = operation(op, (*gs, *given))
     results: list[Tensor | None] = [None] * len(entry.edges)
-    for i, tensor in zip(list(present), made):
+    for i, tensor, depends in zip(list(present), made, list(bound)):
         results[i] = tensor
+        if not depends:
+            tensor._edge = None  # a constant: it has no derivative of its own
     return results
 
 

@@ -322,6 +322,7 @@ class OpEntry(Entry):
 
 def _derived(op: Op, g: Any, ins: tuple, needs: tuple, params: tuple, several: bool) -> Sequence[Node | None]:
     """Gradients by tracing the forward function again and walking back through its primitives."""
+    ins = _apart(ins)
     found = op.forward(*ins, *params)
     outs = list(found) if isinstance(found, tuple) else [found]
     gs = list(g) if several else [g]
@@ -331,6 +332,19 @@ def _derived(op: Op, g: Any, ins: tuple, needs: tuple, params: tuple, several: b
     for i, grad in zip(wanted, pullback(outs, [ins[i] for i in wanted], gs)):
         grads[i] = grad
     return grads
+
+
+def _apart(ins: tuple) -> tuple:
+    """The inputs with no node standing twice: each has a gradient of its own."""
+    met: set[Node] = set()
+    out = []
+    for node in ins:
+        if node in met:
+            node = Node(STAND_IN, (), (), node.shape, node.dtype) if node.prim is STAND_IN else node.copy()
+        if node is not None:
+            met.add(node)
+        out.append(node)
+    return tuple(out)
 
 
 def note_op(op: Op, nodes: tuple, params: tuple, outs: tuple, edges: tuple, visible: int, several: bool) -> Entry:
@@ -376,6 +390,9 @@ def _reads_of_op(op: Op, entry: OpEntry, values: tuple, outs: tuple, visible: in
     if reads is None:
         gs: Any = tuple(stand_in(o.shape, o.dtype) for o in outs[:visible])
         reads = reads_of_rule(entry.rule, values, gs if several else gs[0])
+        if any(reads[entry.places + visible :]):
+            # A second derivative computes hidden results again, for which it needs every input.
+            reads = tuple([i < entry.places or r for i, r in enumerate(reads)])
         if len(op.reads) > 1024:
             op.reads.clear()
         op.reads[key] = reads

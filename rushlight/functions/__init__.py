@@ -4,8 +4,16 @@
 """
 
 from ..autograd.modes import enable_grad, inference_mode, is_grad_enabled, no_grad, set_grad_enabled
-from . import arithmetic, creation, indexing, methods, numeric, ordering, pointwise, products, reduction, sampling, shaping
+from . import activation, arithmetic, creation, indexing, methods, numeric, ordering, pointwise, products, reduction, sampling, shaping, softmax
 from .register import FUNCTIONS
-from .sampling import Generator, default_generator, get_rng_state, initial_seed, manual_seed, seed, set_rng_state
+from ..random.generator import (
+    Generator,
+    default_generator,
+    get_rng_state,
+    initial_seed,
+    manual_seed,
+    seed,
+    set_rng_state,
+)
 
 globals().update(FUNCTIONS)

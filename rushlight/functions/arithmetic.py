@@ -163,6 +163,16 @@ def mul(input: Any, other: Any) -> Tensor:
     return _mul(input, other) if isinstance(input, Tensor) else _slow_mul(input, other)
 
 
+def _flat(g: Node, out: Node, ins: tuple, needs: tuple) -> tuple:
+    return tuple(constant(0, x.dtype).expand(x.shape) for x in ins)
+
+
+_ROUNDED = {
+    "floor": Op("DivBackward2", lambda a, b: a.floor_divide(b), _flat),
+    "trunc": Op("DivBackward2", lambda a, b: a.trunc_divide(b), _flat),
+}
+
+
 @function(inplace=True)
 def div(input: Any, other: Any, *, rounding_mode: str | None = None) -> Tensor:
     """input / other; `rounding_mode` "trunc" or "floor" rounds the quotient and keeps integers.
@@ -179,8 +189,7 @@ def div(input: Any, other: Any, *, rounding_mode: str | None = None) -> Tensor:
         raise RuntimeError(
             f"div expected rounding_mode to be one of None, 'trunc', or 'floor' but found '{rounding_mode}'"
         )
-    prim = ops.floor_divide if rounding_mode == "floor" else ops.trunc_divide
-    return primitive(prim, tuple(operands("div", input, other)))
+    return operation(_ROUNDED[rounding_mode], tuple(operands("div", input, other)))
 
 
 @function(inplace=True)

@@ -370,7 +370,7 @@ def _angle(x: Node) -> Node:
 def _angle_rule(g: Node, out: Node, ins: tuple, needs: tuple) -> tuple:
     (x,) = ins
     if not x.dtype.is_complex:
-        return (g * 0,)
+        return (constant(0, x.dtype).expand(x.shape),)
     # Turning by a small angle moves x by 1j * x; at 0 there is no angle.
     size = (x * x.conj()).real()
     along = (size.eq(0).where(0, g / size)).cast(x.dtype)

@@ -9,6 +9,7 @@ from typing import Any
 from ..autograd.entry import Op
 from ..autograd.record import operation, primitive
 from ..dtypes import BOOL, COMPLEX, INTEGRAL
+from ..graph.node import constant
 from ..ops import elementwise as ops
 from ..tensor import Tensor, dtype_of
 from .arguments import as_floating, is_number, need_tensor, operands
@@ -139,7 +140,9 @@ def _scaled_round(x: Any, factor: float, inverse: bool) -> Any:
     return (x / factor).round() * factor if inverse else (x * factor).round() / factor
 
 
-_round_decimals = Op("RoundBackward1", _scaled_round, lambda g, out, ins, needs, *p: (g * 0,))
+_round_decimals = Op(
+    "RoundBackward1", _scaled_round, lambda g, out, ins, needs, *p: (constant(0, g.dtype).expand(g.shape),)
+)
 
 
 @function(inplace=True)

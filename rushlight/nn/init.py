@@ -398,3 +398,10 @@ kaiming_uniform = _deprecated_name(kaiming_uniform_)
 kaiming_normal = _deprecated_name(kaiming_normal_)
 orthogonal = _deprecated_name(orthogonal_)
 sparse = _deprecated_name(sparse_)
+
+# Names that torch.nn.init has for itself and that programs call.
+_no_grad_uniform_ = uniform_
+_no_grad_normal_ = normal_
+_no_grad_trunc_normal_ = trunc_normal_
+_no_grad_fill_ = constant_
+_no_grad_zero_ = zeros_

@@ -109,15 +109,22 @@ def _convolution(
     columns = np.lib.stride_tricks.as_strided(x, (N, groups, c, *kernel, *out), strides)
     k, m = c * math.prod(kernel), math.prod(out)
     if groups == 1 and N * m:
-        # One product for the whole batch: (O, k) by (k, N * m).
-        order = (*range(2, 3 + rank), 0, *range(3 + rank, 3 + 2 * rank))
-        flat = columns[:, 0].transpose([i - 1 if i else 0 for i in order]).reshape(k, N * m)
-        return np.matmul(w.reshape(O, k), flat).reshape(O, N, *out).swapaxes(0, 1)
+        return _one_product(columns[:, 0], w.reshape(O, k), rank).reshape(O, N, *out).swapaxes(0, 1)
     flat = columns.reshape(N, groups, k, m)
     return np.matmul(w.reshape(1, groups, O // groups, k), flat).reshape(N, O, *out)
 
 
-def _turned(w: Node, groups: int) -> Node:
+def _one_product(columns: Any, w: Any, rank: int) -> Any:
+    """(O, k) by (k, N * m) for the whole batch. The columns are copied once, in the order with the longer runs."""
+    inner, outer = (*range(1, 2 + rank),), (0, *range(2 + rank, 2 + 2 * rank))
+    k = w.shape[1]
+    total = math.prod(columns.shape[d] for d in outer)
+    if math.prod(columns.shape[2 : 2 + rank]) > math.prod(columns.shape[2 + rank :]):
+        return w @ columns.transpose(*outer, *inner).reshape(total, k).T
+    return w @ columns.transpose(*inner, *outer).reshape(k, total)
+
+
+def turned(w: Node, groups: int) -> Node:
     """The kernel (O, c, ...) as (groups * c, O / groups, ...), turned round in space."""
     O, c, *kernel = w.shape
     dims = tuple(range(2, len(w.shape)))
@@ -137,7 +144,7 @@ def _convolution_input(g: Node, out: Node, x: Node, w: Node, stride, padding, di
         # What the forward pass never reached at the end is made up for, so that the sizes meet.
         after = dilated(n, t) - (dilated(gn, s) + before - dilated(k, d) + 1)
         around.append((before, after))
-    return g.convolution(_turned(w.conj(), groups), stretch, tuple(around), dilation, stride, groups)
+    return g.convolution(turned(w.conj(), groups), stretch, tuple(around), dilation, stride, groups)
 
 
 def _convolution_kernel(g: Node, out: Node, x: Node, w: Node, stride, padding, dilation, stretch, groups) -> Node:

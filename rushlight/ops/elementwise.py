@@ -422,7 +422,7 @@ def _sign(np: Any, x: Any) -> Any:
 
 def _sign_rule(g: Node, out: Node, x: Node) -> Node | None:
     if not x.dtype.is_complex:
-        return None
+        return _flat(g, out, x)
     # The part of g along the radius does not turn the unit number.
     along = (g * out.conj()).real().cast(x.dtype) * out
     return out.eq(0).where(0, (g - along) / x.abs().cast(x.dtype))
@@ -431,10 +431,17 @@ def _sign_rule(g: Node, out: Node, x: Node) -> Node | None:
 sign = unary(
     "sign", "-1, 0 or 1; x / |x| for complex numbers.", numpy=_sign, vjp=_sign_rule, samples=floats()
 )
-floor = unary("floor", "The largest whole number not above x.", numpy=lambda np, x: np.floor(x), samples=floats())
-ceil = unary("ceil", "The smallest whole number not below x.", numpy=lambda np, x: np.ceil(x), samples=floats())
-trunc = unary("trunc", "x without its fraction.", numpy=lambda np, x: np.trunc(x), samples=floats())
-round = unary("round", "The nearest whole number; halves go to the even one.", numpy=lambda np, x: np.rint(x), samples=floats())
+
+
+def _flat(g: Node, out: Node, x: Node) -> Node:
+    """The derivative of what is flat wherever it has one."""
+    return constant(0, x.dtype).expand(x.shape)
+
+
+floor = unary("floor", "The largest whole number not above x.", numpy=lambda np, x: np.floor(x), vjp=_flat, samples=floats())
+ceil = unary("ceil", "The smallest whole number not below x.", numpy=lambda np, x: np.ceil(x), vjp=_flat, samples=floats())
+trunc = unary("trunc", "x without its fraction.", numpy=lambda np, x: np.trunc(x), vjp=_flat, samples=floats())
+round = unary("round", "The nearest whole number; halves go to the even one.", numpy=lambda np, x: np.rint(x), vjp=_flat, samples=floats())
 
 # ---------------------------------------------------------------- comparisons
 

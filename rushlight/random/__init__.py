@@ -1,5 +1,12 @@
-"""PyTorch's random numbers: the CPU stream rebuilt on NumPy's MT19937, and what draws from it.
+"""Random numbers: PyTorch's CPU stream (mt19937.py and its parts) and generators (generator.py); `torch.random`."""
 
-Nothing here knows of tensors: a stream hands out NumPy arrays. `mt19937` holds the stream itself; the
-other modules are the algorithms it is made of. Import them by name: `from .random.mt19937 import Stream`.
-"""
+from .generator import (
+    Generator,
+    default_generator,
+    fork_rng,
+    get_rng_state,
+    initial_seed,
+    manual_seed,
+    seed,
+    set_rng_state,
+)

@@ -1,6 +1,6 @@
 """The layers of nn beside PyTorch's: names, signatures, repr, state, starting values, errors and hooks.
 
-Most tests are one function that takes a library and returns plain Python values; it has to return the same for both.
+Most tests are one function that takes a library and returns plain Python values, the same for both.
 """
 
 import copy
@@ -219,7 +219,7 @@ def raised(call):
         kind = type(error)
         while kind.__module__ != "builtins":
             kind = kind.__mro__[1]
-        return kind.__name__, str(error.args[0]).split("\n  in ")[0]
+        return kind.__name__, str(error.args[0] if error.args else "").split("\n  in ")[0]
 
 
 def test_every_name_is_there():
@@ -600,7 +600,9 @@ def test_walking_shared_modules():
 
 def small(library):
     nn = library.nn
-    return nn.Sequential(OrderedDict(body=nn.Sequential(nn.Linear(2, 3), nn.BatchNorm1d(3)), head=nn.Linear(3, 1)))
+    return nn.Sequential(
+        OrderedDict(body=nn.Sequential(nn.Linear(2, 3), nn.BatchNorm1d(3)), head=nn.Linear(3, 1))
+    )
 
 
 def test_load_state_dict_names_everything_that_differs():
@@ -618,8 +620,13 @@ def test_load_state_dict_names_everything_that_differs():
         del loose["head.bias"]
         loose["extra"] = library.ones(1)
         keys = module.load_state_dict(loose, strict=False)
-        return metadata, message, repr(keys), keys.missing_keys, keys.unexpected_keys, repr(
-            module.load_state_dict(small(library).state_dict())
+        return (
+            metadata,
+            message,
+            repr(keys),
+            keys.missing_keys,
+            keys.unexpected_keys,
+            repr(module.load_state_dict(small(library).state_dict())),
         )
 
     in_both(scenario)
@@ -640,7 +647,15 @@ def test_load_state_dict_assign_and_old_versions():
         scalar = library.nn.Module()
         scalar.s = library.nn.Parameter(library.tensor(0.0))
         scalar.load_state_dict({"s": library.tensor([2.0])})
-        return type(weight).__name__, weight.requires_grad, str(weight.dtype), shares, refused, repr(accepted), scalar.s
+        return (
+            type(weight).__name__,
+            weight.requires_grad,
+            str(weight.dtype),
+            shares,
+            refused,
+            repr(accepted),
+            scalar.s,
+        )
 
     in_both(scenario)
 
@@ -686,7 +701,9 @@ def test_state_dict_hooks():
         module.body.register_state_dict_post_hook(post)
         module.head._register_state_dict_hook(lambda m, state, prefix, metadata: seen.append(("old", prefix)))
         module.body.register_load_state_dict_pre_hook(
-            lambda m, state, prefix, *rest: state.pop(prefix + "added", None) and seen.append(type(m).__name__)
+            lambda m, state, prefix, *rest: (
+                state.pop(prefix + "added", None) and seen.append(type(m).__name__)
+            )
         )
         module._register_load_state_dict_pre_hook(
             lambda state, prefix, meta, strict, missing, unexpected, errors: seen.append((prefix, strict))
@@ -828,7 +845,9 @@ def test_registration_hooks():
         handles = [
             hooks.register_module_parameter_registration_hook(lambda m, name, p: seen.append(("p", name))),
             hooks.register_module_buffer_registration_hook(lambda m, name, b: seen.append(("b", name))),
-            hooks.register_module_module_registration_hook(lambda m, name, c: nn.Tanh() if name == "0" else None),
+            hooks.register_module_module_registration_hook(
+                lambda m, name, c: nn.Tanh() if name == "0" else None
+            ),
         ]
         made = nn.BatchNorm1d(2), nn.Sequential(nn.ReLU(), nn.ReLU())
         for handle in handles:
@@ -844,7 +863,13 @@ def test_containers():
         nn = library.nn
         seen = []
         layers = nn.Sequential(nn.ReLU(), nn.Tanh(), nn.Sigmoid(), nn.ELU())
-        seen += [repr(layers[1:3]), repr(layers[-1]), len(layers), repr(layers + layers[:1]), repr(layers[:1] * 3)]
+        seen += [
+            repr(layers[1:3]),
+            repr(layers[-1]),
+            len(layers),
+            repr(layers + layers[:1]),
+            repr(layers[:1] * 3),
+        ]
         del layers[1]
         layers.insert(1, nn.GELU()).append(nn.SELU()).extend([nn.CELU()])
         layers[0] = nn.Softplus()
@@ -880,14 +905,31 @@ def test_parameter_containers():
         many = nn.ParameterList([library.ones(2), nn.Parameter(library.zeros(1, 2)), 5])
         many.append(library.ones(3)).extend([nn.Parameter(library.ones(1), requires_grad=False)])
         many[0] = library.zeros(3)
-        seen += [repr(many), list(many.state_dict()), len(many), repr(many[1:3]), [type(v).__name__ for v in many]]
+        seen += [
+            repr(many),
+            list(many.state_dict()),
+            len(many),
+            repr(many[1:3]),
+            [type(v).__name__ for v in many],
+        ]
         named = nn.ParameterDict({"b": library.ones(2), "a": library.zeros(1)})
         named["c"] = "text"
-        seen += [repr(named), list(named), list(named.state_dict()), named.get("x", 3), named.setdefault("d", 4)]
+        seen += [
+            repr(named),
+            list(named),
+            list(named.state_dict()),
+            named.get("x", 3),
+            named.setdefault("d", 4),
+        ]
         seen += [list(reversed(named)), named.popitem(), named.pop("c"), len(named), "a" in named]
         joined = named | nn.ParameterDict({"z": library.ones(1)})
         joined |= {"y": library.ones(1)}
-        seen += [list(joined), list(named.fromkeys(["q"], 1)), list(joined.copy()), dict(joined.items()).keys() >= {"z"}]
+        seen += [
+            list(joined),
+            list(named.fromkeys(["q"], 1)),
+            list(joined.copy()),
+            dict(joined.items()).keys() >= {"z"},
+        ]
         named.clear()
         return [*seen, len(named), repr(named)]
 
@@ -953,7 +995,9 @@ def test_conversion_keeps_parameters():
         module.requires_grad_(False)
         seen.append([p.requires_grad for p in module.parameters()])
         seen.append(module.to("meta").head.weight.is_meta)
-        seen.append([module.eval() is module, module.training, module.body.training, module.train().head.training])
+        seen.append(
+            [module.eval() is module, module.training, module.body.training, module.train().head.training]
+        )
         return seen
 
     in_both(scenario)
@@ -982,8 +1026,11 @@ def test_copies_are_independent():
         with library.no_grad():
             copied.head.weight.zero_()
         pickled = pickle.loads(pickle.dumps(small(library)))
-        return float(module.head.weight.detach().abs().sum()) > 0, len(copied._forward_hooks), repr(pickled), list(
-            pickled.state_dict()
+        return (
+            float(module.head.weight.detach().abs().sum()) > 0,
+            len(copied._forward_hooks),
+            repr(pickled),
+            list(pickled.state_dict()),
         )
 
     in_both(scenario)

@@ -191,7 +191,9 @@ def test_repr_of_multi_line_extra():
 
 
 def test_missing_forward():
-    with pytest.raises(NotImplementedError, match='Module \\[Module\\] is missing the required "forward" function'):
+    with pytest.raises(
+        NotImplementedError, match='Module \\[Module\\] is missing the required "forward" function'
+    ):
         nn.Module()(1)
 
 

@@ -199,6 +199,17 @@ def test_cifar100(tmp_path):
     assert D.CIFAR100(tmp_path, train=False).classes[5] == "apple"
 
 
+def test_a_subclass_may_list_names_with_checksums(tmp_path):
+    class Small(D.CIFAR10):
+        base_folder = "small"
+        train_list = [["only", "c99cafc152244af753f735de768cd75f"]]
+        meta = {"filename": "batches.meta", "key": "label_names", "md5": "5ff9c542aee3614f3951f8cda6e48888"}
+
+    files = cifar10_files()
+    put(tmp_path, "small", {"only": files["data_batch_1"], "batches.meta": files["batches.meta"]})
+    assert len(Small(tmp_path)) == 3
+
+
 class Malicious:
     def __reduce__(self):
         return os.mkdir, ("made-by-a-pickle",)

@@ -118,24 +118,24 @@ class _BatchNorm(_NormBase):
         training = self.training
         tracking = self.track_running_stats
         factor = self.momentum
-        if training and tracking and self.num_batches_tracked is not None:
-            self.num_batches_tracked.add_(1)
+        own, buffers = self._parameters, self._buffers  # see Linear
+        try:
+            weight, bias = own["weight"], own["bias"]
+            running_mean, running_var = buffers["running_mean"], buffers["running_var"]
+            count = buffers["num_batches_tracked"]
+        except KeyError:  # parametrized, or replaced by plain tensors
+            weight, bias = self.weight, self.bias
+            running_mean, running_var, count = self.running_mean, self.running_var, self.num_batches_tracked
+        if training and tracking and count is not None:
+            count.add_(1)
             if factor is None:
-                factor = 1.0 / float(self.num_batches_tracked)
-        running_mean, running_var = self.running_mean, self.running_var
+                factor = 1.0 / float(count)
         use_batch = training or (running_mean is None and running_var is None)
         if training and not tracking:
             running_mean = running_var = None
-        return F.batch_norm(
-            input,
-            running_mean,
-            running_var,
-            self.weight,
-            self.bias,
-            use_batch,
-            0.0 if factor is None else factor,
-            self.eps,
-        )
+        if factor is None:
+            factor = 0.0
+        return F.batch_norm(input, running_mean, running_var, weight, bias, use_batch, factor, self.eps)
 
 
 class _LazyNormBase(LazyModuleMixin, _NormBase):

@@ -11,6 +11,7 @@ import traceback
 import warnings
 from collections import OrderedDict
 
+from ...errors import UnsupportedError
 from ...tensor import Tensor
 from ..hooks import BackwardHook, RemovableHandle, WrappedHook
 
@@ -243,10 +244,19 @@ class HookMethods:
 
         Source: torch.nn.Module.compile.
         """
-        from ...compile import compile as compile_call  # compile/ imports nn
-
-        self._compiled_call_impl = compile_call(self._call_impl, *args, **kwargs)
+        if _compiler is None:
+            raise UnsupportedError("Module.compile: no compiler is loaded; call the module as it is instead")
+        self._compiled_call_impl = _compiler(self._call_impl, *args, **kwargs)
         self.__dict__["_hooked"] = True
+
+
+_compiler = None
+
+
+def set_compiler(function):
+    """Let Module.compile use this function; compiler/, which builds on nn, hands its own in."""
+    global _compiler
+    _compiler = function
 
 
 def _has_any_global_hook():

@@ -193,6 +193,14 @@ class _Conv(_ConvNd):
             dtype=dtype,
         )
 
+    def forward(self, input):
+        own = self._parameters  # read directly: falling through to __getattr__ costs as much as the call
+        try:
+            weight, bias = own["weight"], own["bias"]
+        except KeyError:  # parametrized, or replaced by a plain tensor
+            weight, bias = self.weight, self.bias
+        return self._conv_forward(input, weight, bias)
+
 
 class Conv1d(_Conv):
     """Cross-correlation of signals with learned filters, plus a bias for each output channel.
@@ -219,9 +227,6 @@ class Conv1d(_Conv):
             input = F.pad(input, self._reversed_padding_repeated_twice, mode=self.padding_mode)
             padding = (0,)
         return F.conv1d(input, weight, bias, self.stride, padding, self.dilation, self.groups)
-
-    def forward(self, input):
-        return self._conv_forward(input, self.weight, self.bias)
 
 
 class Conv2d(_Conv):
@@ -250,9 +255,6 @@ class Conv2d(_Conv):
             padding = (0, 0)
         return F.conv2d(input, weight, bias, self.stride, padding, self.dilation, self.groups)
 
-    def forward(self, input):
-        return self._conv_forward(input, self.weight, self.bias)
-
 
 class Conv3d(_Conv):
     """Cross-correlation of volumes with learned filters, plus a bias for each output channel.
@@ -274,9 +276,6 @@ class Conv3d(_Conv):
             input = F.pad(input, self._reversed_padding_repeated_twice, mode=self.padding_mode)
             padding = (0, 0, 0)
         return F.conv3d(input, weight, bias, self.stride, padding, self.dilation, self.groups)
-
-    def forward(self, input):
-        return self._conv_forward(input, self.weight, self.bias)
 
 
 class _ConvTransposeNd(_ConvNd):

@@ -15,8 +15,15 @@ from ... import functions as fn
 from ...tensor import Tensor
 from ..hooks import RemovableHandle, WrappedHook
 from ..parameter import Buffer, Parameter
-from .calling import (
+from .calling import (  # noqa: F401  names of torch.nn.modules.module that programs reach for
     HookMethods,
+    _global_backward_hooks,
+    _global_backward_pre_hooks,
+    _global_forward_hooks,
+    _global_forward_hooks_always_called,
+    _global_forward_hooks_with_kwargs,
+    _global_forward_pre_hooks,
+    _has_any_global_hook,
     register_module_backward_hook,
     register_module_forward_hook,
     register_module_forward_pre_hook,
@@ -24,7 +31,7 @@ from .calling import (
     register_module_full_backward_pre_hook,
 )
 from .conversion import ConversionMethods
-from .state import StateMethods
+from .state import _EXTRA_STATE_KEY_SUFFIX, StateMethods, _IncompatibleKeys  # noqa: F401
 
 __all__ = [
     "register_module_forward_pre_hook",
@@ -234,11 +241,16 @@ class Module(HookMethods, StateMethods, ConversionMethods):
 
     def __getattr__(self, name):
         members = self.__dict__
-        for registry in _REGISTRIES:
-            if registry in members:
-                registered = members[registry]
-                if name in registered:
-                    return registered[name]
+        if "_parameters" in members:  # written out, not looped: this is on the path of every call of a layer
+            registered = members["_parameters"]
+            if name in registered:
+                return registered[name]
+            registered = members["_modules"]
+            if name in registered:
+                return registered[name]
+            registered = members["_buffers"]
+            if name in registered:
+                return registered[name]
         raise AttributeError(f"'{type(self).__name__}' object has no attribute '{name}'")
 
     def __setattr__(self, name, value):

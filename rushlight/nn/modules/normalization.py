@@ -116,7 +116,12 @@ class LayerNorm(Module):
                 init.zeros_(self.bias)
 
     def forward(self, input):
-        return F.layer_norm(input, self.normalized_shape, self.weight, self.bias, self.eps)
+        own = self._parameters  # see Linear
+        try:
+            weight, bias = own["weight"], own["bias"]
+        except KeyError:  # parametrized, or replaced by a plain tensor
+            weight, bias = self.weight, self.bias
+        return F.layer_norm(input, self.normalized_shape, weight, bias, self.eps)
 
     def extra_repr(self):
         return (

@@ -110,9 +110,10 @@ class Embedding(_Table):
         self.sparse = sparse
 
     def forward(self, input):
+        own = self._parameters  # see Linear
         return F.embedding(
             input,
-            self.weight,
+            own["weight"] if "weight" in own else self.weight,
             self.padding_idx,
             self.max_norm,
             self.norm_type,

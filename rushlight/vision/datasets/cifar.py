@@ -37,7 +37,7 @@ class CIFAR10(VisionDataset):
     def __init__(self, root, train=True, transform=None, target_transform=None, download=False):
         super().__init__(root, transform=transform, target_transform=target_transform)
         self.train = train
-        names = self.train_list if train else self.test_list
+        names = [_name(entry) for entry in (self.train_list if train else self.test_list)]
         *batches, meta = self._contents([*names, self.meta["filename"]], download)
         pieces = [self._parsed_batch(content, name) for content, name in zip(batches, names, strict=True)]
         self.data = np.concatenate([pixels for pixels, _ in pieces])
@@ -101,6 +101,11 @@ class CIFAR100(CIFAR10):
     train_list = ["train"]
     test_list = ["test"]
     meta = {"filename": "meta", "key": "fine_label_names"}
+
+
+def _name(entry):
+    """The file's name in an entry of `train_list`; programs give pairs of name and checksum there as well."""
+    return entry if isinstance(entry, str) else entry[0]
 
 
 def _read(path):

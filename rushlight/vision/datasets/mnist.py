@@ -31,12 +31,6 @@ class MNIST(VisionDataset):
     """
 
     mirrors = ["https://ossci-datasets.s3.amazonaws.com/mnist/"]
-    resources = [
-        "train-images-idx3-ubyte",
-        "train-labels-idx1-ubyte",
-        "t10k-images-idx3-ubyte",
-        "t10k-labels-idx1-ubyte",
-    ]
     classes = [
         "0 - zero",
         "1 - one",
@@ -105,8 +99,8 @@ class MNIST(VisionDataset):
 
     def _files(self):
         """Names of the image file and the label file of this split."""
-        start = 0 if self.train else 2
-        return self.resources[start : start + 2]
+        part = "train" if self.train else "t10k"
+        return [f"{part}-images-idx3-ubyte", f"{part}-labels-idx1-ubyte"]
 
     def _load_data(self):
         images_path, labels_path = (existing(self.raw_folder, name) for name in self._files())

@@ -18,8 +18,8 @@ from typing import Any
 from ...checkpoint import load
 from ..transforms._presets import ImageClassification
 
-_BUILDERS = {}
-_ENUMS = {}
+_BUILDERS: dict[str, Any] = {}
+_ENUMS: dict[str, Any] = {}
 
 
 @dataclass
@@ -37,7 +37,8 @@ class Weights:
         # Enum members of equal value are aliases of each other; the file tells them apart.
         return isinstance(other, Weights) and self.url == other.url
 
-    __hash__ = None
+    def __hash__(self):
+        return hash(self.url)
 
 
 class WeightsEnum(Enum):

@@ -158,17 +158,17 @@ class GaussianBlur(Transform):
 class _WithProbability(Transform):
     """The base of transforms that apply one function with probability p and else do nothing."""
 
-    shown = ("p",)
+    shown: tuple[str, ...] = ("p",)
 
     def __init__(self, p=0.5):
         super().__init__()
         self.p = p
 
-    def apply(self, img):
-        raise NotImplementedError(f"{type(self).__name__} does not define apply")
+    def change(self, img):
+        raise NotImplementedError(f"{type(self).__name__} does not define change")
 
     def forward(self, img):
-        return self.apply(img) if fn.rand(1).item() < self.p else img
+        return self.change(img) if fn.rand(1).item() < self.p else img
 
     def __repr__(self):
         shown = ",".join(f"{name}={getattr(self, name)}" for name in self.shown)
@@ -181,7 +181,7 @@ class RandomInvert(_WithProbability):
     Source: torchvision.transforms.RandomInvert
     """
 
-    def apply(self, img):
+    def change(self, img):
         return F.invert(img)
 
 
@@ -197,7 +197,7 @@ class RandomPosterize(_WithProbability):
         super().__init__(p)
         self.bits = bits
 
-    def apply(self, img):
+    def change(self, img):
         return F.posterize(img, self.bits)
 
 
@@ -213,7 +213,7 @@ class RandomSolarize(_WithProbability):
         super().__init__(p)
         self.threshold = threshold
 
-    def apply(self, img):
+    def change(self, img):
         return F.solarize(img, self.threshold)
 
 
@@ -229,7 +229,7 @@ class RandomAdjustSharpness(_WithProbability):
         super().__init__(p)
         self.sharpness_factor = sharpness_factor
 
-    def apply(self, img):
+    def change(self, img):
         return F.adjust_sharpness(img, self.sharpness_factor)
 
 
@@ -239,7 +239,7 @@ class RandomAutocontrast(_WithProbability):
     Source: torchvision.transforms.RandomAutocontrast
     """
 
-    def apply(self, img):
+    def change(self, img):
         return F.autocontrast(img)
 
 
@@ -249,7 +249,7 @@ class RandomEqualize(_WithProbability):
     Source: torchvision.transforms.RandomEqualize
     """
 
-    def apply(self, img):
+    def change(self, img):
         return F.equalize(img)
 
 

@@ -25,7 +25,7 @@ class Transform(Module):
     types among which the picture is looked for, e.g. to tensors alone where a mask may still be a PIL image.
     """
 
-    accepts = (Image.Image, Tensor)
+    accepts: type | tuple[type, ...] = (Image.Image, Tensor)
 
     def __call__(self, *inputs, **kwargs):
         if len(inputs) == 1 and not kwargs:

@@ -18,7 +18,7 @@ from ..sample import picture_key
 class SampleTransform(Module):
     """Mixed in before a transform of the first version: its call takes any sample."""
 
-    accepts = (Image.Image, Tensor)
+    accepts: type | tuple[type, ...] = (Image.Image, Tensor)
 
     def __call__(self, *inputs):
         sample = inputs if len(inputs) > 1 else inputs[0]

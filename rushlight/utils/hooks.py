@@ -1,0 +1,3 @@
+"""`torch.utils.hooks`: handles of hooks."""
+
+from ..autograd.hooks import RemovableHandle
