@@ -84,7 +84,9 @@ def main():
         ours, theirs, ratio = measure(make)
         limit = LIMITS[make.__name__]
         failed |= ratio > limit
-        print(f"{make.__name__:18} rushlight {ours:8.1f} us  PyTorch {theirs:8.1f} us  ratio {ratio:.2f} (limit {limit})")
+        print(
+            f"{make.__name__:18} rushlight {ours:8.1f} us  PyTorch {theirs:8.1f} us  ratio {ratio:.2f} (limit {limit})"
+        )
     return int(failed)
 
 

@@ -37,8 +37,8 @@ from .checkpoint import load, save
 from .compiler import compile
 from .devices import Device as device
 from .dtypes import ALIASES as _ALIASES
-from .dtypes import DType as dtype
 from .dtypes import NAMES as _NAMES
+from .dtypes import DType as dtype
 from .dtypes import can_cast, get_default_dtype, set_default_dtype
 from .dtypes import promote as promote_types
 from .errors import OutOfMemoryError

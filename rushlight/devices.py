@@ -40,7 +40,9 @@ class Device:
         if ":" in device:
             device, _, number = device.partition(":")
             if index is not None:
-                raise RuntimeError(f"type (string) must not include an index because index was passed: {device}")
+                raise RuntimeError(
+                    f"type (string) must not include an index because index was passed: {device}"
+                )
             if not number.isdigit():
                 raise RuntimeError(f"Invalid device string: '{device}:{number}'")
             index = int(number)

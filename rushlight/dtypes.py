@@ -28,10 +28,10 @@ class DType:
     name: str
     itemsize: int
     category: int
-    is_signed: bool
+    is_signed: builtins.bool
     numpy: np.dtype
 
-    def __init__(self, name: str, itemsize: int, category: int, is_signed: bool = True) -> None:
+    def __init__(self, name: str, itemsize: int, category: int, is_signed: builtins.bool = True) -> None:
         self.name, self.itemsize, self.category, self.is_signed = name, itemsize, category, is_signed
 
     def __getattr__(self, attribute: str) -> Any:

@@ -16,7 +16,9 @@ _directory: str | None = None
 
 
 def _get_torch_home() -> str:
-    return os.path.expanduser(os.getenv("TORCH_HOME", os.path.join(os.getenv("XDG_CACHE_HOME", "~/.cache"), "torch")))
+    return os.path.expanduser(
+        os.getenv("TORCH_HOME", os.path.join(os.getenv("XDG_CACHE_HOME", "~/.cache"), "torch"))
+    )
 
 
 def get_dir() -> str:
@@ -47,7 +49,9 @@ def load_state_dict_from_url(
     folder = Path(model_dir or os.path.join(get_dir(), "checkpoints"))
     path = folder / (file_name or os.path.basename(urlparse(url).path))
     if not path.exists():
-        raise FileNotFoundError(f"{path}: not there, and rushlight fetches nothing: put the file of {url} there yourself")
+        raise FileNotFoundError(
+            f"{path}: not there, and rushlight fetches nothing: put the file of {url} there yourself"
+        )
     return _load_checkpoint(path, map_location=map_location)
 
 
@@ -62,7 +66,9 @@ def load(repo_or_dir: str, model: str, *args: Any, source: str = "github", **kwa
     Raises: UnsupportedError for other sources: nothing is fetched here.
     """
     if source != "local":
-        raise UnsupportedError(f"torch.hub.load fetches nothing here: clone {repo_or_dir} yourself and pass source='local'")
+        raise UnsupportedError(
+            f"torch.hub.load fetches nothing here: clone {repo_or_dir} yourself and pass source='local'"
+        )
     import importlib.util
 
     spec = importlib.util.spec_from_file_location("hubconf", os.path.join(repo_or_dir, "hubconf.py"))

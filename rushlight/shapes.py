@@ -83,7 +83,9 @@ def wrap_dim(dim: int, ndim: int) -> int:
     dim = operator.index(dim)
     n = ndim or 1
     if not -n <= dim < n:
-        raise IndexError(f"Dimension out of range (expected to be in range of [{-n}, {n - 1}], but got {dim})")
+        raise IndexError(
+            f"Dimension out of range (expected to be in range of [{-n}, {n - 1}], but got {dim})"
+        )
     return dim + n if dim < 0 else dim
 
 
@@ -153,7 +155,9 @@ def infer_size(shape: Sequence[int], numel: int) -> tuple[int, ...]:
     if -1 not in shape:
         for n in shape:
             if n < 0:
-                raise RuntimeError(f"invalid shape dimension {n} at index {shape.index(n)} of shape {list(shape)}")
+                raise RuntimeError(
+                    f"invalid shape dimension {n} at index {shape.index(n)} of shape {list(shape)}"
+                )
         if math.prod(shape) != numel:
             raise RuntimeError(f"shape '{list(shape)}' is invalid for input of size {numel}")
         return shape

@@ -8,6 +8,7 @@ stands, and writes go back into it at once. Memory that nobody outside holds any
 from __future__ import annotations
 
 import sys
+from typing import Any
 
 import numpy as np
 
@@ -26,7 +27,12 @@ class Storage:
 
     __slots__ = ("node", "version", "device", "memory", "dtype", "pinned", "__weakref__")
 
-    node: Node | None
+    node: Any  # Node | None: the hot paths check it themselves
+    version: int
+    device: Device
+    memory: np.ndarray
+    dtype: DType
+    pinned: bool
 
     def __init__(self, node: Node | None, device: Device = CPU) -> None:
         self.node = node

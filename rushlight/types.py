@@ -2,7 +2,6 @@
 
 from typing import Any
 
-from .devices import Device
 from .dtypes import DType
 from .tensor import Tensor
 

@@ -48,7 +48,9 @@ def _refuse(*args: Any, **kwargs: Any) -> Any:
 
 
 current_device = current_stream = set_device = synchronize = get_device_name = get_device_properties = _refuse
-get_device_capability = get_rng_state = set_rng_state = get_rng_state_all = set_rng_state_all = mem_get_info = init = stream = _refuse
+get_device_capability = get_rng_state = set_rng_state = get_rng_state_all = set_rng_state_all = (
+    mem_get_info
+) = init = stream = _refuse
 
 
 class Stream:

@@ -24,7 +24,10 @@ AT_FIRST_USE = {"llvmlite", "scipy", "jax", "mpi4py", "sklearn", "matplotlib", "
 
 def modules():
     for path in sorted(ROOT.rglob("*.py")):
-        yield path, ".".join(("rushlight", *path.relative_to(ROOT).with_suffix("").parts)).removesuffix(".__init__")
+        yield (
+            path,
+            ".".join(("rushlight", *path.relative_to(ROOT).with_suffix("").parts)).removesuffix(".__init__"),
+        )
 
 
 def imports_of(path, name):
@@ -112,4 +115,6 @@ def test_heavy_packages_are_loaded_at_first_use(name):
             else [node.module or ""] if isinstance(node, ast.ImportFrom) and not node.level else []
         )  # fmt: skip
         for imported in names:
-            assert imported.split(".")[0] not in AT_FIRST_USE, f"{name}:{node.lineno} loads {imported} at import"
+            assert imported.split(".")[0] not in AT_FIRST_USE, (
+                f"{name}:{node.lineno} loads {imported} at import"
+            )

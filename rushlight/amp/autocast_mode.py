@@ -33,7 +33,11 @@ class autocast:
     """
 
     def __init__(
-        self, device_type: str, dtype: DType | None = None, enabled: bool = True, cache_enabled: bool | None = None
+        self,
+        device_type: str,
+        dtype: DType | None = None,
+        enabled: bool = True,
+        cache_enabled: bool | None = None,
     ) -> None:
         if not isinstance(device_type, str):
             raise ValueError(f"Expected `device_type` of type `str`, got: `{type(device_type)}`")
@@ -97,7 +101,9 @@ def get_autocast_cpu_dtype() -> DType:
     return get_autocast_dtype("cpu")
 
 
-def custom_fwd(fwd: Callable | None = None, *, device_type: str = "cuda", cast_inputs: DType | None = None) -> Any:
+def custom_fwd(
+    fwd: Callable | None = None, *, device_type: str = "cuda", cast_inputs: DType | None = None
+) -> Any:
     """Decorates a Function's forward; without autocast it is the function itself."""
     return (lambda f: f) if fwd is None else fwd
 

@@ -55,7 +55,9 @@ class GradScaler:
         if not self._enabled:
             return
         if id(optimizer) in self._overflowed:
-            raise RuntimeError("unscale_() has already been called on this optimizer since the last update().")
+            raise RuntimeError(
+                "unscale_() has already been called on this optimizer since the last update()."
+            )
         finite = True
         for group in optimizer.param_groups:
             for p in group["params"]:

@@ -15,8 +15,8 @@ from ..graph.gradient import fit
 from ..graph.node import STAND_IN, Node, constant
 from ..graph.walk import topological
 from ..ops.elementwise import cast
-from ..tensor import Tensor, dtype_of, node_of, on_storage, shape_of, wrap
 from ..storage import Storage
+from ..tensor import Tensor, dtype_of, node_of, on_storage, shape_of, wrap
 from .anomaly import check_gradients, explain
 from .entry import FREED, AccumulateGrad, Entry, Op, Part
 from .modes import enable_grad, no_grad, state
@@ -124,13 +124,13 @@ def _recorded(entry: Entry, g: Any) -> list[Tensor | None]:
     return results
 
 
-def _first_hidden(entry: Entry) -> int | None:
+def _first_hidden(entry: Any) -> int | None:
     """Where in an entry's values the results begin that only its rule sees; None where there are none."""
     op = getattr(entry, "op", None)
     return None if op is None or op.visible is None else entry.places + op.visible
 
 
-def _with_hidden(entry: Entry, values: tuple, held: tuple) -> tuple:
+def _with_hidden(entry: Any, values: tuple, held: tuple) -> tuple:
     """`held` with hidden results computed anew from the inputs, through which their derivatives have to flow."""
     first = _first_hidden(entry)
     if first is None or all(v is None or v.prim is STAND_IN for v in values[first:]):
@@ -294,7 +294,9 @@ def _wanted(entries: dict[Entry, int], targets: dict[Any, int] | None) -> tuple[
             elif entry not in leads:
                 leads[entry] = entry in captured
                 stack.append((entry, True))
-                stack.extend((_entry(e), False) for e in entry.edges if e is not None and _entry(e) not in leads)
+                stack.extend(
+                    (_entry(e), False) for e in entry.edges if e is not None and _entry(e) not in leads
+                )
     return {entry for entry, yes in leads.items() if yes}, captured
 
 
@@ -380,7 +382,9 @@ def _checked(new: Any, old: Any) -> Any:
     before = old.shape if isinstance(old, Node) else shape_of(old)
     after = new.shape if isinstance(new, Node) else shape_of(new)
     if tuple(before) != tuple(after):
-        raise RuntimeError(f"hook '<unknown>' has changed the size of value: from {list(before)} to {list(after)}")
+        raise RuntimeError(
+            f"hook '<unknown>' has changed the size of value: from {list(before)} to {list(after)}"
+        )
     return new
 
 
@@ -588,7 +592,7 @@ def _batched(outputs: tuple, inputs: tuple, grads: tuple, create_graph: bool, al
     rows = []
     for i in range(len(grads[0])):
         rows.append(grad(outputs, inputs, tuple(g[i] for g in grads), True, create_graph, allow_unused))
-    stacked = []
+    stacked: list[Any] = []
     for column in zip(*rows):
         if column[0] is None:
             stacked.append(None)

@@ -52,6 +52,10 @@ class Entry:
 
     edges: tuple
     values: tuple | None
+    holds: bool
+    params: tuple
+    shape: Any
+    dtype: Any
     hooks: dict | None
     notes: dict | None
 
@@ -175,7 +179,7 @@ class PairEntry(PrimitiveEntry):
 
 
 _NOTHING = (None, None, None)
-_classes: dict[Any, type] = {}
+_classes: dict[Any, type[PrimitiveEntry]] = {}
 
 
 def class_of(prim: Any) -> type:
@@ -188,12 +192,12 @@ def class_of(prim: Any) -> type:
     return found
 
 
-def note(prim: Any, nodes: tuple, params: tuple, out: Node, edges: tuple) -> Entry:
+def note(prim: Any, nodes: tuple, params: tuple, out: Node, edges: tuple) -> PrimitiveEntry:
     """A new entry for a primitive's call; saves only what the rule reads."""
     cls = _classes.get(prim)
     if cls is None:
         cls = class_of(prim)
-    entry = object.__new__(cls)
+    entry: Any = object.__new__(cls)
     entry.edges = edges
     entry.params = params
     entry.shape, entry.dtype = out.shape, out.dtype
@@ -221,9 +225,9 @@ def note(prim: Any, nodes: tuple, params: tuple, out: Node, edges: tuple) -> Ent
     return entry
 
 
-def note_pair(prim: Any, a: Node, b: Node, out: Node, ea: Any, eb: Any) -> Entry:
+def note_pair(prim: Any, a: Node, b: Node, out: Node, ea: Any, eb: Any) -> PrimitiveEntry:
     """As `note`, for an elementwise primitive of two inputs."""
-    entry = object.__new__(_classes.get(prim) or class_of(prim))
+    entry: Any = object.__new__(_classes.get(prim) or class_of(prim))
     entry.edges = (ea, eb)
     entry.params = ()
     entry.shape = out.shape
@@ -245,7 +249,11 @@ def note_pair(prim: Any, a: Node, b: Node, out: Node, ea: Any, eb: Any) -> Entry
             out if read_out else stand_in(out.shape, out.dtype),
         )
         entry.holds = True
-        if (read_a and a.buffer is None) or (read_b and b.buffer is None) or (read_out and out.buffer is None):
+        if (
+            (read_a and a.buffer is None)
+            or (read_b and b.buffer is None)
+            or (read_out and out.buffer is None)
+        ):
             queue.saves.append(ref(entry))
     if state.anomaly:
         remember_line(entry)
@@ -254,7 +262,7 @@ def note_pair(prim: Any, a: Node, b: Node, out: Node, ea: Any, eb: Any) -> Entry
 
 def _reads_of(prim: Any, nodes: tuple, params: tuple, out: Node, mask: tuple) -> tuple[bool, ...]:
     """Which of inputs and output the primitive's rules read for the gradients that `mask` asks for."""
-    entry = object.__new__(class_of(prim))
+    entry: Any = object.__new__(class_of(prim))
     entry.edges = tuple(True if m else None for m in mask)
     entry.params = params
     reads = reads_of_rule(entry.rule, (*nodes, out), stand_in(out.shape, out.dtype))
@@ -294,7 +302,7 @@ class Op:
         self, name: str, forward: Callable, vjp: Callable | None = None, visible: int | None = None
     ) -> None:
         self.name, self.forward, self.vjp, self.visible = name, forward, vjp, visible
-        self.entry_class: type | None = None
+        self.entry_class: type[OpEntry] | None = None
         self.reads: dict = {}
 
 
@@ -303,6 +311,7 @@ class OpEntry(Entry):
 
     __slots__ = ("places",)
     op: Op
+    places: int
 
     def apply(self, g: Any) -> Sequence[Node | None]:
         if self.values is None:
@@ -347,13 +356,15 @@ def _apart(ins: tuple) -> tuple:
     return tuple(out)
 
 
-def note_op(op: Op, nodes: tuple, params: tuple, outs: tuple, edges: tuple, visible: int, several: bool) -> Entry:
+def note_op(
+    op: Op, nodes: tuple, params: tuple, outs: tuple, edges: tuple, visible: int, several: bool
+) -> OpEntry:
     """A new entry for an Op's call; `outs` are all of forward's results."""
     cls = op.entry_class
     if cls is None:
         cls = op.entry_class = type(op.name, (OpEntry,), {"__slots__": (), "op": op})
         cls.__module__ = "rushlight.autograd"
-    entry = object.__new__(cls)
+    entry: Any = object.__new__(cls)
     entry.edges, entry.params, entry.places = edges, params, len(nodes)
     entry.hooks = entry.notes = None
     if several:
@@ -363,7 +374,7 @@ def note_op(op: Op, nodes: tuple, params: tuple, outs: tuple, edges: tuple, visi
         entry.shape, entry.dtype = outs[0].shape, outs[0].dtype
     values = (*nodes, *outs)
     reads = _reads_of_op(op, entry, values, outs, visible, several)
-    kept = []
+    kept: list[Node | None] = []
     waits = holds = False
     for node, read in zip(values, reads):
         if node is None:

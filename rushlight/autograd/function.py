@@ -28,7 +28,9 @@ class FunctionCtx:
         """Keep inputs or outputs of forward (or other tensors, or None) for backward."""
         for t in tensors:
             if t is not None and not isinstance(t, Tensor):
-                raise TypeError(f"save_for_backward can only save variables, but argument is of type {type(t).__name__}")
+                raise TypeError(
+                    f"save_for_backward can only save variables, but argument is of type {type(t).__name__}"
+                )
         self.__dict__["_to_save"] = tensors
 
     def save_for_forward(self, *tensors: Any) -> None:
@@ -68,6 +70,10 @@ class FunctionEntry(Entry):
 
     __slots__ = ("ctx", "saved", "arguments")
     several = True
+
+    ctx: Any
+    saved: tuple | None
+    arguments: int
 
     def unpacked(self) -> tuple:
         """The saved tensors, with the history they had."""
@@ -226,7 +232,7 @@ def _new_entry(cls: type, ctx: FunctionCtx, args: tuple, edges: tuple, outputs: 
     kind = _entry_classes.get(cls)
     if kind is None:
         kind = _entry_classes[cls] = type(f"{cls.__name__}Backward", (FunctionEntry,), {"__slots__": ()})
-    entry = object.__new__(kind)
+    entry: Any = object.__new__(kind)
     entry.edges, entry.params, entry.arguments = edges, (), len(args)
     entry.values, entry.holds, entry.hooks, entry.notes = (), True, None, None
     entry.ctx = ctx
@@ -269,4 +275,3 @@ class InplaceFunction(Function):
 
     def __init__(self, inplace: bool = False) -> None:
         self.inplace = inplace
-

@@ -55,7 +55,7 @@ class Mode:
 
     def __call__(self, function: Callable) -> Callable:
         if inspect.isclass(function):
-            function.__init__ = self(function.__init__)  # type: ignore[misc]
+            function.__init__ = self(function.__init__)  # type: ignore[misc,method-assign]
             return function
         if inspect.isgeneratorfunction(function):
             return _in_steps(self, function)

@@ -59,7 +59,9 @@ def device_of(tensors: Sequence[Tensor | None], name: str) -> Any:
             found = device
         elif t.dim() == 0 and device.type == "cpu":
             continue
-        elif found.type == "cpu" and all(u is None or u._storage.device is device or u.dim() == 0 for u in tensors):
+        elif found.type == "cpu" and all(
+            u is None or u._storage.device is device or u.dim() == 0 for u in tensors
+        ):
             found = device
         else:
             raise DeviceError(
@@ -132,7 +134,8 @@ def view(prim: Any, tensor: Tensor, params: tuple, shape: tuple[int, ...] | None
     base = tensor if before is None or before.base is None else before.base
     made = view_on(tensor, prim, params, shape, dtype, base)
     if node is not None and tensor._storage.node is not None:
-        made._view.node, made._view.version = out, tensor._storage.version
+        seen: Any = made._view
+        seen.node, seen.version = out, tensor._storage.version
     if state.grad:
         edge = edge_of(tensor)
         if edge is not None and dtype.category >= FLOATING:
@@ -154,7 +157,9 @@ def check_writable(tensor: Tensor, name: str) -> None:
     """Refuse in-place work on a leaf that requires grad, and on memory that shows one element twice."""
     if state.grad and edge_of(tensor) is not None:
         if isinstance(tensor._edge, AccumulateGrad):
-            raise RuntimeError(f"a leaf Variable that requires grad is being used in an in-place operation. ({name})")
+            raise RuntimeError(
+                f"a leaf Variable that requires grad is being used in an in-place operation. ({name})"
+            )
         seen = tensor._view
         if seen is not None and seen.base is not None and isinstance(seen.base._edge, AccumulateGrad):
             raise RuntimeError(

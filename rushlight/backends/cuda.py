@@ -45,7 +45,10 @@ enable_cudnn_sdp, cudnn_sdp_enabled = _switch("cudnn")
 
 @contextmanager
 def sdp_kernel(
-    enable_flash: bool = True, enable_math: bool = True, enable_mem_efficient: bool = True, enable_cudnn: bool = True
+    enable_flash: bool = True,
+    enable_math: bool = True,
+    enable_mem_efficient: bool = True,
+    enable_cudnn: bool = True,
 ) -> Iterator[None]:
     """Which attention kernels a GPU may use, for a `with`: accepted."""
     before = dict(_sdp)

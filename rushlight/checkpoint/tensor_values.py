@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import Any
 
 from .. import functions as fn
-from .. import layouts, results
+from .. import layouts, return_types
 from ..devices import Device
 from ..dtypes import DType
 from ..nn import Module
@@ -258,10 +258,10 @@ def set_generator_state(generator: Any, state: Any) -> None:
 
 
 def named_result(name: str, args: tuple) -> tuple:
-    """The result of x.max(1) and the like: with names if that function has been called, else plain."""
+    """The result of x.max(1) and the like: named where rushlight has such a class, else plain."""
     if not args or type(args[0]) is not tuple:
         raise CorruptFileError(f"the file holds a torch.return_types.{name} in an impossible form")
-    cls = results._CLASSES.get(name)
+    cls = getattr(return_types, name, None)
     return args[0] if cls is None or len(cls._fields) != len(args[0]) else tuple.__new__(cls, args[0])
 
 

@@ -16,7 +16,9 @@ from typing import Any
 
 def parser() -> argparse.ArgumentParser:
     """The arguments of every command."""
-    top = argparse.ArgumentParser(prog="rushlight", description="PyTorch's programming model as a framework of its own.")
+    top = argparse.ArgumentParser(
+        prog="rushlight", description="PyTorch's programming model as a framework of its own."
+    )
     commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
     _train_arguments(commands.add_parser("train", help="train a model, and write its checkpoint and report"))
     one = commands.add_parser("evaluate", help="measure a trained run on what was held out")
@@ -35,8 +37,13 @@ def parser() -> argparse.ArgumentParser:
 
 
 def _train_arguments(p: argparse.ArgumentParser) -> None:
-    p.add_argument("source", nargs="?", help="digits, mnist:DIR, fashion-mnist:DIR, cifar10:DIR, images:DIR or csv:FILE")
-    p.add_argument("--model", help="cnn, mlp, linear, resnet18 or module:Class (default: cnn for pictures, mlp for tables)")
+    p.add_argument(
+        "source", nargs="?", help="digits, mnist:DIR, fashion-mnist:DIR, cifar10:DIR, images:DIR or csv:FILE"
+    )
+    p.add_argument(
+        "--model",
+        help="cnn, mlp, linear, resnet18 or module:Class (default: cnn for pictures, mlp for tables)",
+    )
     p.add_argument("--epochs", type=_positive, help="default 15")
     p.add_argument("--batch-size", type=_positive, help="default 64")
     p.add_argument("--optimizer", help="adam, adamw, sgd or rmsprop (default adam)")
@@ -102,16 +109,24 @@ def _configured(options: argparse.Namespace) -> tuple[Any, Path | None]:
     from .runs import read_run
     from .training import Config
 
-    given = {f.name: getattr(options, f.name) for f in fields(Config) if getattr(options, f.name, None) is not None}
+    given = {
+        f.name: getattr(options, f.name) for f in fields(Config) if getattr(options, f.name, None) is not None
+    }
     if options.resume:
         held = read_run(options.resume)
-        fixed = {k: v for k, v in given.items() if k not in ("epochs", "workers") and held["config"].get(k) != v}
+        fixed = {
+            k: v for k, v in given.items() if k not in ("epochs", "workers") and held["config"].get(k) != v
+        }
         if fixed:
-            raise ValueError(f"--resume goes on with the run's own settings; these cannot change: {', '.join(sorted(fixed))}")
+            raise ValueError(
+                f"--resume goes on with the run's own settings; these cannot change: {', '.join(sorted(fixed))}"
+            )
         folder = Path(options.resume)
         return Config(**{**held["config"], **given}), folder if folder.is_dir() else folder.parent
     if not options.source:
-        raise ValueError("a source is needed: digits, mnist:DIR, fashion-mnist:DIR, cifar10:DIR, images:DIR or csv:FILE")
+        raise ValueError(
+            "a source is needed: digits, mnist:DIR, fashion-mnist:DIR, cifar10:DIR, images:DIR or csv:FILE"
+        )
     if "model" not in given:
         given["model"] = "mlp" if options.source.startswith("csv:") else "cnn"
     return Config(**given), None
@@ -154,4 +169,9 @@ def doctor_command(options: argparse.Namespace) -> int:
     return 0
 
 
-COMMANDS = {"train": train, "evaluate": evaluate_command, "predict": predict_command, "doctor": doctor_command}
+COMMANDS = {
+    "train": train,
+    "evaluate": evaluate_command,
+    "predict": predict_command,
+    "doctor": doctor_command,
+}

@@ -25,9 +25,18 @@ def make_model(name: str, shape: tuple[int, ...], outputs: int) -> nn.Module:
     if name == "linear":
         return nn.Sequential(nn.Flatten(), nn.Linear(features, outputs))
     if name == "mlp":
-        return nn.Sequential(nn.Flatten(), nn.Linear(features, 256), nn.ReLU(), nn.Linear(256, 128), nn.ReLU(), nn.Linear(128, outputs))
+        return nn.Sequential(
+            nn.Flatten(),
+            nn.Linear(features, 256),
+            nn.ReLU(),
+            nn.Linear(256, 128),
+            nn.ReLU(),
+            nn.Linear(128, outputs),
+        )
     if len(shape) != 3:
-        raise ValueError(f"the model {name} is for pictures, the inputs have the shape {tuple(shape)}: use mlp or linear")
+        raise ValueError(
+            f"the model {name} is for pictures, the inputs have the shape {tuple(shape)}: use mlp or linear"
+        )
     return _cnn(shape, outputs) if name == "cnn" else _resnet18(shape, outputs)
 
 

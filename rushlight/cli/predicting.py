@@ -25,9 +25,11 @@ def predict(run: str, inputs: Sequence[str], top: int) -> Iterator[str]:
         if not source["classes"]:
             yield f"{given}: {source['about']['target']} = {output.item():.6g}"
             continue
-        chances = fn.softmax(output, 0)
+        chances = output.softmax(0)
         best = chances.topk(min(top, len(source["classes"])))
-        named = [f"{source['classes'][int(i)]} {100 * float(p):.1f} %" for p, i in zip(best.values, best.indices)]
+        named = [
+            f"{source['classes'][int(i)]} {100 * float(p):.1f} %" for p, i in zip(best.values, best.indices)
+        ]
         yield f"{given}: {', '.join(named)}"
 
 
@@ -43,5 +45,7 @@ def _input(given: str, source: dict[str, Any]) -> np.ndarray:
     except ValueError:
         raise ValueError(f"{given}: a row of numbers such as 1,2.5,3 was expected") from None
     if len(row) != shape[0]:
-        raise ValueError(f"{given}: {len(row)} numbers, the run takes {shape[0]}: {', '.join(about['columns'])}")
+        raise ValueError(
+            f"{given}: {len(row)} numbers, the run takes {shape[0]}: {', '.join(about['columns'])}"
+        )
     return ((row - np.array(about["mean"])) / np.array(about["deviation"])).astype(np.float32)[None]

@@ -41,7 +41,9 @@ def read_run(path: str) -> dict[str, Any]:
 def load_model(held: dict[str, Any]) -> Any:
     """The trained model of a run, in evaluation mode."""
     source = held["source"]
-    model = make_model(held["config"]["model"], tuple(source["shape"]), len(source["classes"]) or source["targets"])
+    model = make_model(
+        held["config"]["model"], tuple(source["shape"]), len(source["classes"]) or source["targets"]
+    )
     model.load_state_dict(held["model"])
     return model.eval()
 
@@ -60,7 +62,10 @@ def write_report(trainer: Trainer, results: Any) -> list[Path]:
     learning = report.learning_curves(trainer.history)
     metrics = folder / "metrics.json"
     metrics.write_text(
-        json.dumps({"config": config.to_dict(), "results": results.to_dict(), "history": trainer.history}, indent=2) + "\n"
+        json.dumps(
+            {"config": config.to_dict(), "results": results.to_dict(), "history": trainer.history}, indent=2
+        )
+        + "\n"
     )
     written = [metrics]
     for name, picture in _pictures(results, learning).items():
@@ -70,10 +75,19 @@ def write_report(trainer: Trainer, results: Any) -> list[Path]:
     wrong: Any = ()
     if source.pictures is not None and source.classes:
         wrong = report.wrong_examples(results, source.pictures)
-    settings = {**config.to_dict(), "parameters": parameter_count(trainer.model), "training examples": len(source.train)}
+    settings = {
+        **config.to_dict(),
+        "parameters": parameter_count(trainer.model),
+        "training examples": len(source.train),
+    }
     settings = {k: v for k, v in settings.items() if v is not None}
     page = report.save_page(
-        folder / "report.html", results, title=f"{config.model} on {source.name}", settings=settings, learning=learning, wrong=wrong
+        folder / "report.html",
+        results,
+        title=f"{config.model} on {source.name}",
+        settings=settings,
+        learning=learning,
+        wrong=wrong,
     )
     return [*written, page]
 

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from .. import functions as fn
-from ..data import Dataset, TensorDataset
+from ..data import TensorDataset
 
 
 @dataclass
@@ -32,8 +32,8 @@ class Source:
     """
 
     name: str
-    train: Dataset
-    held_out: Dataset
+    train: Any
+    held_out: Any
     shape: tuple[int, ...]
     classes: list[str] = field(default_factory=list)
     targets: int = 0
@@ -54,7 +54,9 @@ def open_source(spec: str, limit: int | None = None) -> Source:
         if not where:
             raise ValueError(f"{name} needs a place: {name}:{'FILE' if name == 'csv' else 'DIR'}")
         if not Path(where).exists():
-            raise FileNotFoundError(f"{where}: no such {'file' if name == 'csv' else 'directory'} (for the source {spec})")
+            raise FileNotFoundError(
+                f"{where}: no such {'file' if name == 'csv' else 'directory'} (for the source {spec})"
+            )
         if name == "csv":
             return _table(Path(where), limit)
         return _images(where, limit) if name == "images" else _archive(name, where, limit)
@@ -82,14 +84,16 @@ def normalized(pixels: np.ndarray, about: dict[str, Any]) -> np.ndarray:
     return ((pixels - mean) / deviation).astype(np.float32)
 
 
-def _pictures(name: str, parts: list[tuple[np.ndarray, np.ndarray]], classes: list[str], limit: int | None) -> Source:
+def _pictures(
+    name: str, parts: list[tuple[np.ndarray, np.ndarray]], classes: list[str], limit: int | None
+) -> Source:
     (train, train_labels), (held, held_labels) = [(x[:limit], y[:limit]) for x, y in parts]
     a, b, about = _scaled(train, held)
     sets = [
         TensorDataset(fn.from_numpy(x), fn.from_numpy(y.astype(np.int64)))
         for x, y in ((a, train_labels), (b, held_labels))
     ]
-    return Source(name, *sets, tuple(train.shape[1:]), list(classes), pictures=held, about=about)
+    return Source(name, sets[0], sets[1], tuple(train.shape[1:]), list(classes), pictures=held, about=about)
 
 
 def _digits(limit: int | None) -> Source:
@@ -105,10 +109,12 @@ def _digits(limit: int | None) -> Source:
 def _archive(name: str, where: str, limit: int | None) -> Source:
     from ..vision import datasets
 
-    cls = {"mnist": datasets.MNIST, "fashion-mnist": datasets.FashionMNIST, "cifar10": datasets.CIFAR10}[name]
+    cls: Any = {"mnist": datasets.MNIST, "fashion-mnist": datasets.FashionMNIST, "cifar10": datasets.CIFAR10}[
+        name
+    ]
     parts = []
     for train in (True, False):
-        held = cls(where, train=train)
+        held: Any = cls(where, train=train)
         pixels = np.asarray(held.data)
         pixels = pixels[:, None] if pixels.ndim == 3 else pixels.transpose(0, 3, 1, 2)
         parts.append((pixels, np.asarray(held.targets)))
@@ -124,12 +130,15 @@ def _images(where: str, limit: int | None, size: int = 64) -> Source:
     if (root / "train").is_dir() and held_name:
         folders = [ImageFolder(str(root / "train")), ImageFolder(str(root / held_name))]
         if folders[0].classes != folders[1].classes:
-            raise ValueError(f"{where}: train has the classes {folders[0].classes}, {held_name} has {folders[1].classes}")
+            raise ValueError(
+                f"{where}: train has the classes {folders[0].classes}, {held_name} has {folders[1].classes}"
+            )
         parts = [_loaded(f.samples, size) for f in folders]
         return _pictures(root.name, parts, folders[0].classes, limit)
     folder = ImageFolder(where)
     seen: dict[int, int] = {}
-    train, held = [], []
+    train: list = []
+    held: list = []
     for path, label in folder.samples:
         seen[label] = seen.get(label, 0) + 1
         (held if seen[label] % 5 == 0 else train).append((path, label))
@@ -165,22 +174,35 @@ def _table(path: Path, limit: int | None) -> Source:
     Targets that are all words or few whole numbers are classes; others are predicted as numbers.
     """
     header, rows = _read_rows(path)
-    features = np.array([[_number(path, i, header[j], v) for j, v in enumerate(r[:-1])] for i, r in enumerate(rows)], np.float32)
+    features = np.array(
+        [[_number(path, i, header[j], v) for j, v in enumerate(r[:-1])] for i, r in enumerate(rows)],
+        np.float32,
+    )
     raw = [r[-1] for r in rows]
     order = np.random.default_rng(0).permutation(len(rows))
     features, raw = features[order], [raw[i] for i in order]
     held = max(1, len(rows) // 5)
     mean, deviation = features[held:].mean(0), np.maximum(features[held:].std(0), 1e-6)
     features = (features - mean) / deviation
-    about: dict[str, Any] = {"columns": header[:-1], "target": header[-1], "mean": mean.tolist(), "deviation": deviation.tolist()}
+    about: dict[str, Any] = {
+        "columns": header[:-1],
+        "target": header[-1],
+        "mean": mean.tolist(),
+        "deviation": deviation.tolist(),
+    }
     classes = _class_names(raw)
     if classes:
         targets: Any = np.array([classes.index(t) for t in raw], np.int64)
     else:
         targets = np.array([_number(path, i, header[-1], t) for i, t in enumerate(raw)], np.float32)[:, None]
     cut = slice(held, None if limit is None else held + limit)
-    sets = [TensorDataset(fn.from_numpy(features[s].copy()), fn.from_numpy(targets[s].copy())) for s in (cut, slice(held))]
-    return Source(path.stem, *sets, (features.shape[1],), classes, 0 if classes else 1, about=about)
+    sets = [
+        TensorDataset(fn.from_numpy(features[s].copy()), fn.from_numpy(targets[s].copy()))
+        for s in (cut, slice(held))
+    ]
+    return Source(
+        path.stem, sets[0], sets[1], (features.shape[1],), classes, 0 if classes else 1, about=about
+    )
 
 
 def _read_rows(path: Path) -> tuple[list[str], list[list[str]]]:
@@ -190,7 +212,9 @@ def _read_rows(path: Path) -> tuple[list[str], list[list[str]]]:
         raise ValueError(f"{path}: a header and at least 5 rows are needed, found {len(rows)} rows in all")
     header, rows = rows[0], rows[1:]
     if len(header) < 2:
-        raise ValueError(f"{path}: at least two columns are needed, the last of them the target; found {header}")
+        raise ValueError(
+            f"{path}: at least two columns are needed, the last of them the target; found {header}"
+        )
     for i, row in enumerate(rows):
         if len(row) != len(header):
             raise ValueError(f"{path}: row {i + 2} has {len(row)} values, the header has {len(header)}")

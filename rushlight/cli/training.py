@@ -66,7 +66,9 @@ class Trainer:
         outputs = len(self.source.classes) or self.source.targets
         self.model = make_model(config.model, self.source.shape, outputs).to(config.device)
         self.optimizer = self._make_optimizer()
-        self.loader = DataLoader(self.source.train, config.batch_size, shuffle=True, num_workers=config.workers)
+        self.loader = DataLoader(
+            self.source.train, config.batch_size, shuffle=True, num_workers=config.workers
+        )
         self.schedule = self._make_schedule()
         self.loss = nn.CrossEntropyLoss() if self.source.classes else nn.MSELoss()
         self.history: list[dict[str, float]] = []
@@ -76,7 +78,10 @@ class Trainer:
         if config.optimizer not in OPTIMIZERS:
             raise ValueError(f"unknown optimizer {config.optimizer!r}: use {', '.join(OPTIMIZERS)}")
         name, default = OPTIMIZERS[config.optimizer]
-        options: dict[str, Any] = {"lr": default if config.lr is None else config.lr, "weight_decay": config.weight_decay}
+        options: dict[str, Any] = {
+            "lr": default if config.lr is None else config.lr,
+            "weight_decay": config.weight_decay,
+        }
         if config.optimizer == "sgd":
             options["momentum"] = config.momentum
         return getattr(optim, name)(self.model.parameters(), **options)

@@ -29,7 +29,10 @@ class _Loader(importlib.abc.Loader):
     def create_module(self, spec: importlib.machinery.ModuleSpec) -> ModuleType:
         module = importlib.import_module(self.real)
         # Python's machinery is about to overwrite these with the alias's own.
-        self.kept = {name: getattr(module, name, None) for name in ("__spec__", "__name__", "__package__", "__loader__")}
+        self.kept = {
+            name: getattr(module, name, None)
+            for name in ("__spec__", "__name__", "__package__", "__loader__")
+        }
         return module
 
     def exec_module(self, module: ModuleType) -> None:

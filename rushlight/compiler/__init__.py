@@ -26,7 +26,9 @@ def compile(
         tensor([2.])
     """
     if mode is not None and options is not None:
-        raise RuntimeError("Either mode or options can be specified, but both can't be specified at the same time.")
+        raise RuntimeError(
+            "Either mode or options can be specified, but both can't be specified at the same time."
+        )
     return (lambda f: f) if model is None else model
 
 

@@ -79,8 +79,8 @@ def get_rng_state_all() -> list:
 
 def set_rng_state_all(new_states: Any) -> None:
     """Set the states of all GPUs' streams: there are none to set."""
-    for state in new_states:
-        set_rng_state(state)
+    if list(new_states):
+        raise AssertionError(MISSING)
 
 
 def is_current_stream_capturing() -> bool:

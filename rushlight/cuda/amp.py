@@ -4,7 +4,6 @@ from typing import Any
 
 from .. import amp as _amp
 from ..amp import GradScaler as _GradScaler
-from ..amp import custom_bwd, custom_fwd
 
 
 class autocast(_amp.autocast):

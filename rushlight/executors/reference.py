@@ -14,6 +14,7 @@ import numpy as np
 from ..dtypes import NARROW, DType
 from ..graph.node import CONSTANT, Node
 
+
 class Step(NamedTuple):
     """One primitive on numbered slots: what it reads, where it writes, what nobody needs afterwards."""
 
@@ -93,7 +94,9 @@ def _steps(order: Sequence[Node], slot: dict[Node, int], kept: set[int]) -> list
     for i, node in working:
         sources = tuple([slot[s] for s in node.inputs])
         dead = tuple({s for s in sources if last[s] == i and s not in kept})
-        steps.append(Step(_caller(node), node.params, sources, i, _numpy_dtype(node), dead, _widening(node), i))
+        steps.append(
+            Step(_caller(node), node.params, sources, i, _numpy_dtype(node), dead, _widening(node), i)
+        )
     return steps
 
 

@@ -3,9 +3,9 @@
 `FUNCTIONS` (register.py) holds every public function by name; they are attributes of this package too.
 """
 
+from typing import TYPE_CHECKING, Any
+
 from ..autograd.modes import enable_grad, inference_mode, is_grad_enabled, no_grad, set_grad_enabled
-from . import activation, arithmetic, creation, indexing, methods, numeric, ordering, pointwise, products, reduction, sampling, shaping, softmax
-from .register import FUNCTIONS
 from ..random.generator import (
     Generator,
     default_generator,
@@ -15,5 +15,27 @@ from ..random.generator import (
     seed,
     set_rng_state,
 )
+from . import (
+    activation,
+    arithmetic,
+    counting,
+    creation,
+    indexing,
+    methods,
+    numeric,
+    ordering,
+    pointwise,
+    products,
+    reduction,
+    sampling,
+    scattering,
+    shaping,
+    softmax,
+)
+from .register import FUNCTIONS
 
 globals().update(FUNCTIONS)
+
+if TYPE_CHECKING:
+
+    def __getattr__(name: str) -> Any: ...

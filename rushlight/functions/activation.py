@@ -70,7 +70,9 @@ def leaky_relu(input: Tensor, negative_slope: float = 0.01, inplace: bool = Fals
         >>> torch.nn.functional.leaky_relu(torch.tensor([-1.0, 2.0]), 0.5)
         tensor([-0.5000,  2.0000])
     """
-    result = operation(_leaky_relu, (need_floating("leaky_relu", input, "leaky_relu_cpu"),), (negative_slope,))
+    result = operation(
+        _leaky_relu, (need_floating("leaky_relu", input, "leaky_relu_cpu"),), (negative_slope,)
+    )
     return _put(input, result, inplace, "leaky_relu_")
 
 
@@ -94,9 +96,7 @@ def _prelu_rule(g: Node, out: Node, ins: tuple, needs: tuple) -> tuple:
     return above.where(g, g * _by_channel(w, x)), gw
 
 
-_prelu = widened(
-    "PreluKernelBackward0", lambda x, w: x.gt(0).where(x, x * _by_channel(w, x)), _prelu_rule
-)
+_prelu = widened("PreluKernelBackward0", lambda x, w: x.gt(0).where(x, x * _by_channel(w, x)), _prelu_rule)
 
 
 @function(out=False)
@@ -113,7 +113,9 @@ def prelu(input: Tensor, weight: Tensor) -> Tensor:
             f"prelu: Type promoting not supported. Got {title(dtype_of(input))} and {title(dtype_of(weight))}"
         )
     if weight.dim() > 1:
-        raise RuntimeError(f"prelu: Expected `weight` to be a scalar or 1D tensor, but got: ndim = {weight.dim()}")
+        raise RuntimeError(
+            f"prelu: Expected `weight` to be a scalar or 1D tensor, but got: ndim = {weight.dim()}"
+        )
     if weight.numel() != 1:
         if not input.dim():
             raise RuntimeError("prelu: Not allow zero-dim input tensor.")
@@ -134,7 +136,11 @@ _rrelu = widened(
 
 
 def rrelu(
-    input: Tensor, lower: float = 1.0 / 8, upper: float = 1.0 / 3, training: bool = False, inplace: bool = False
+    input: Tensor,
+    lower: float = 1.0 / 8,
+    upper: float = 1.0 / 3,
+    training: bool = False,
+    inplace: bool = False,
 ) -> Tensor:
     """input where it is positive, else a * input: a is drawn from U(lower, upper) in training, their mean otherwise.
 
@@ -146,9 +152,7 @@ def rrelu(
     return _put(input, _randomized_relu(input, lower, upper, training), inplace, "rrelu_")
 
 
-def rrelu_(
-    input: Tensor, lower: float = 1.0 / 8, upper: float = 1.0 / 3, training: bool = False
-) -> Tensor:
+def rrelu_(input: Tensor, lower: float = 1.0 / 8, upper: float = 1.0 / 3, training: bool = False) -> Tensor:
     """`rrelu`, written over its input. Source: torch.nn.functional.rrelu_."""
     return rrelu(input, lower, upper, training, True)
 
@@ -460,9 +464,7 @@ def _hardswish_rule(g: Node, out: Node, ins: tuple, needs: tuple) -> tuple:
     return (x.le(-3).where(0, bent),)
 
 
-_hardswish = widened(
-    "HardswishBackward0", lambda x: x * (x + 3).maximum(0).minimum(6) / 6, _hardswish_rule
-)
+_hardswish = widened("HardswishBackward0", lambda x: x * (x + 3).maximum(0).minimum(6) / 6, _hardswish_rule)
 
 
 def hardswish(input: Tensor, inplace: bool = False) -> Tensor:

@@ -16,7 +16,8 @@ from ..autograd.entry import Op, note_pair
 from ..autograd.modes import state
 from ..autograd.record import edge_of, operation, primitive
 from ..devices import META
-from ..dtypes import BOOL, COMPLEX, FLOATING, INTEGRAL, bool as bool_dtype
+from ..dtypes import BOOL, COMPLEX, FLOATING, INTEGRAL
+from ..dtypes import bool as bool_dtype
 from ..executors import queue
 from ..graph.node import Node, constant, constants
 from ..ops import elementwise as ops
@@ -88,7 +89,9 @@ def _fast(prim: Any, slow: Callable, compares: bool = False, whole: bool = True)
 def _slow(prim: Any, name: str, floating: bool = False) -> Callable:
     def compute(a: Any, b: Any) -> Any:
         if not isinstance(a, Tensor) and not isinstance(b, Tensor) and not (is_number(a) and is_number(b)):
-            raise TypeError(f"{name}(): arguments must be Tensor or numbers, got {type(a).__name__}, {type(b).__name__}")
+            raise TypeError(
+                f"{name}(): arguments must be Tensor or numbers, got {type(a).__name__}, {type(b).__name__}"
+            )
         return primitive(prim, tuple(operands(name, a, b, floating=floating)))
 
     return compute
@@ -273,7 +276,13 @@ lt = _compare("lt", ops.lt)
 le = _compare("le", ops.le)
 gt = _compare("gt", ops.gt)
 ge = _compare("ge", ops.ge)
-for _name, _of in (("not_equal", "ne"), ("less", "lt"), ("less_equal", "le"), ("greater", "gt"), ("greater_equal", "ge")):
+for _name, _of in (
+    ("not_equal", "ne"),
+    ("less", "lt"),
+    ("less_equal", "le"),
+    ("greater", "gt"),
+    ("greater_equal", "ge"),
+):
     alias(_name, _of)
 
 
@@ -320,7 +329,9 @@ bitwise_right_shift = _bits("bitwise_right_shift", ops.shift_right)
 def bitwise_not(input: Tensor) -> Tensor:
     """~input of integers and booleans. Source: torch.bitwise_not."""
     if dtype_of(input).category > INTEGRAL:
-        raise RuntimeError(f"~ (operator.invert) is only implemented on integer and Boolean-type tensors, got {input.dtype}")
+        raise RuntimeError(
+            f"~ (operator.invert) is only implemented on integer and Boolean-type tensors, got {input.dtype}"
+        )
     return primitive(ops.bitwise_not, (input,))
 
 
@@ -334,7 +345,9 @@ def _logic(name: str, prim: Any) -> Callable:
         return primitive(prim, (as_bool(input), as_bool(other)))
 
     compute.__name__ = name
-    compute.__doc__ = f"{name.split('_')[1]} of truth values; a number is true unless it is 0. Source: torch.{name}."
+    compute.__doc__ = (
+        f"{name.split('_')[1]} of truth values; a number is true unless it is 0. Source: torch.{name}."
+    )
     return function(name, inplace=True)(compute)
 
 
@@ -407,5 +420,4 @@ for _name in ("eq", "ne", "lt", "le", "gt", "ge"):
     setattr(Tensor, f"__{_name}__", _operator(FUNCTIONS[_name]))
 
 
-Tensor.__invert__ = bitwise_not
-Tensor.__hash__ = object.__hash__  # type: ignore[method-assign,assignment]
+setattr(Tensor, "__invert__", bitwise_not)  # noqa: B010

@@ -131,7 +131,9 @@ def _check_kernel(w: tuple) -> None:
 
 def _check_reach(x: tuple, w: tuple, padding: tuple, dilation: tuple) -> None:
     if x[0] and x[1] and any(n == 0 for n in x[2:]):
-        raise ShapeError(f"Only zero batch or zero channel inputs are supported, but got input shape: {list(x)}")
+        raise ShapeError(
+            f"Only zero batch or zero channel inputs are supported, but got input shape: {list(x)}"
+        )
     padded = [n + low + high for n, (low, high) in zip(x[2:], padding)]
     kernel = [wide(k, d) for k, d in zip(w[2:], dilation)]
     if any(n < k for n, k in zip(padded, kernel)):
@@ -184,7 +186,15 @@ def _same(w: tuple, stride: tuple, dilation: tuple) -> tuple:
 
 
 def _convolve(
-    name: str, rank: int, input: Any, weight: Any, bias: Any, stride: Any, padding: Any, dilation: Any, groups: Any
+    name: str,
+    rank: int,
+    input: Any,
+    weight: Any,
+    bias: Any,
+    stride: Any,
+    padding: Any,
+    dilation: Any,
+    groups: Any,
 ) -> Tensor:
     _tensors(name, input, weight, bias)
     x, batched = _batched(name, input, rank)
@@ -280,12 +290,16 @@ def _check_more(more: tuple, stride: tuple, dilation: tuple) -> None:
         for what, values in (("output_padding", more), ("stride", stride), ("dilation", dilation))
         for n, v in zip(names, values)
     ]
-    raise RuntimeError(f"output padding must be smaller than either stride or dilation, but got {' '.join(told)}")
+    raise RuntimeError(
+        f"output padding must be smaller than either stride or dilation, but got {' '.join(told)}"
+    )
 
 
 def _check_output(x: tuple, w: tuple, stride: tuple, padding: tuple, more: tuple, dilation: tuple) -> None:
     if x[0] and x[1] and any(n == 0 for n in x[2:]):
-        raise ShapeError(f"Only zero batch or zero channel inputs are supported, but got input shape: {list(x)}")
+        raise ShapeError(
+            f"Only zero batch or zero channel inputs are supported, but got input shape: {list(x)}"
+        )
     sizes = []
     for n, k, s, p, m, d in zip(x[2:], w[2:], stride, padding, more, dilation):
         sizes.append((n - 1) * s - 2 * p + wide(k, d) + m)

@@ -81,8 +81,14 @@ def _check_nesting(data: Any, path: int = 0) -> None:
         if len(lengths) > 1:
             sizes = [len(x) if isinstance(x, (list, tuple)) else None for x in data]
             if None in sizes:
-                raise TypeError("not a sequence" if sizes[0] is not None else "only one element tensors can be converted to Python scalars")
-            raise ValueError(f"expected sequence of length {sizes[0]} at dim {path + 1} (got {next(s for s in sizes if s != sizes[0])})")
+                raise TypeError(
+                    "not a sequence"
+                    if sizes[0] is not None
+                    else "only one element tensors can be converted to Python scalars"
+                )
+            raise ValueError(
+                f"expected sequence of length {sizes[0]} at dim {path + 1} (got {next(s for s in sizes if s != sizes[0])})"
+            )
         for item in data:
             _check_nesting(item, path + 1)
 
@@ -104,7 +110,11 @@ def array_from(data: Any, dtype: DType | None) -> tuple[np.ndarray, DType]:
         kind = dtype or dtypes.from_numpy(data.dtype)
         return _cast(data, kind), kind
     if isinstance(data, (set, dict, str, bytes)) and not isinstance(data, bytearray):
-        raise TypeError(f"new(): invalid data type '{type(data).__name__}'" if not isinstance(data, dict) else "Could not infer dtype of dict")
+        raise TypeError(
+            f"new(): invalid data type '{type(data).__name__}'"
+            if not isinstance(data, dict)
+            else "Could not infer dtype of dict"
+        )
     if not isinstance(data, (list, tuple, range)) and not is_number(data):
         data = _from_interface(data)
         if isinstance(data, np.ndarray):
@@ -153,7 +163,12 @@ def _cast(array: np.ndarray, kind: DType) -> np.ndarray:
 
 @function(method=False, out=False)
 def tensor(
-    data: Any, *, dtype: DType | None = None, device: Any = None, requires_grad: bool = False, pin_memory: bool = False
+    data: Any,
+    *,
+    dtype: DType | None = None,
+    device: Any = None,
+    requires_grad: bool = False,
+    pin_memory: bool = False,
 ) -> Tensor:
     """A new tensor holding a copy of `data`: a number, nested lists, an array or a tensor.
 
@@ -194,7 +209,9 @@ def from_numpy(ndarray: np.ndarray) -> Tensor:
             "currently supported. (You can probably work around this by making a copy of your array with array.copy().)"
         )
     if not ndarray.dtype.isnative:
-        raise ValueError("given numpy array has byte order different from the native byte order: use .astype() first")
+        raise ValueError(
+            "given numpy array has byte order different from the native byte order: use .astype() first"
+        )
     if not ndarray.flags.writeable:
         _warn_read_only()
     return _sharing(ndarray, kind)
@@ -243,7 +260,12 @@ def as_tensor(data: Any, dtype: DType | None = None, device: Any = None) -> Tens
 
 @function(method=False, out=False)
 def asarray(
-    obj: Any, *, dtype: DType | None = None, device: Any = None, copy: bool | None = None, requires_grad: bool = False
+    obj: Any,
+    *,
+    dtype: DType | None = None,
+    device: Any = None,
+    copy: bool | None = None,
+    requires_grad: bool = False,
 ) -> Tensor:
     """obj as a tensor; `copy` True always copies, False never does. Source: torch.asarray."""
     made = as_tensor(obj, dtype, device)
@@ -256,30 +278,48 @@ def asarray(
 
 
 @function(method=False, out=False)
-def scalar_tensor(s: Any, *, dtype: DType | None = None, device: Any = None, requires_grad: bool = False, layout: Any = None, pin_memory: bool = False) -> Tensor:
+def scalar_tensor(
+    s: Any,
+    *,
+    dtype: DType | None = None,
+    device: Any = None,
+    requires_grad: bool = False,
+    layout: Any = None,
+    pin_memory: bool = False,
+) -> Tensor:
     """A 0-d tensor of a number, of the default dtype. Source: torch.scalar_tensor."""
     return tensor(s, dtype=dtype or dtypes.get_default_dtype(), device=device, requires_grad=requires_grad)
 
 
 @function(method=False, out=False)
-def frombuffer(buffer: Any, *, dtype: DType, count: int = -1, offset: int = 0, requires_grad: bool = False) -> Tensor:
+def frombuffer(
+    buffer: Any, *, dtype: DType, count: int = -1, offset: int = 0, requires_grad: bool = False
+) -> Tensor:
     """A 1-d tensor on the memory of a bytes-like object. Source: torch.frombuffer."""
     held = memoryview(buffer).nbytes
     if count == 0 or held == 0:
         raise ValueError(f"both buffer length ({held}) and count ({count}) must not be 0")
     if not 0 <= offset < held:
-        raise ValueError(f"offset ({offset} bytes) must be non-negative and no greater than buffer length ({held} bytes) minus 1")
+        raise ValueError(
+            f"offset ({offset} bytes) must be non-negative and no greater than buffer length ({held} bytes) minus 1"
+        )
     if count < 0 and (held - offset) % dtype.itemsize:
-        raise ValueError(f"buffer length ({held - offset} bytes) after offset ({offset} bytes) must be a multiple of element size ({dtype.itemsize})")
+        raise ValueError(
+            f"buffer length ({held - offset} bytes) after offset ({offset} bytes) must be a multiple of element size ({dtype.itemsize})"
+        )
     if count > 0 and offset + count * dtype.itemsize > held:
-        raise ValueError(f"requested buffer length ({count} * {dtype.itemsize} bytes) after offset ({offset} bytes) must not be greater than actual buffer length ({held} bytes)")
+        raise ValueError(
+            f"requested buffer length ({count} * {dtype.itemsize} bytes) after offset ({offset} bytes) must not be greater than actual buffer length ({held} bytes)"
+        )
     return wants_grad(_sharing(np.frombuffer(buffer, dtype.numpy, count, offset), dtype), requires_grad)
 
 
 # ---------------------------------------------------------------- filled
 
 
-def _filled(shape: tuple[int, ...], value: Any, dtype: DType, device: Any, requires_grad: bool = False) -> Tensor:
+def _filled(
+    shape: tuple[int, ...], value: Any, dtype: DType, device: Any, requires_grad: bool = False
+) -> Tensor:
     node = constant(value, dtype)
     return placed(node.expand(shape) if shape else node, device, requires_grad)
 
@@ -315,7 +355,17 @@ empty = _filler("empty", 0, "whose values are not promised (they are 0 here)")
 
 
 @function(method=False)
-def full(size: Any, fill_value: Any, *, dtype: DType | None = None, layout: Any = None, device: Any = None, requires_grad: bool = False, pin_memory: bool = False, names: Any = None) -> Tensor:
+def full(
+    size: Any,
+    fill_value: Any,
+    *,
+    dtype: DType | None = None,
+    layout: Any = None,
+    device: Any = None,
+    requires_grad: bool = False,
+    pin_memory: bool = False,
+    names: Any = None,
+) -> Tensor:
     """A tensor filled with one number, whose dtype it has by default. Source: torch.full."""
     shape = check_sizes(sizes_from((size,)))
     if isinstance(fill_value, Tensor):
@@ -325,11 +375,24 @@ def full(size: Any, fill_value: Any, *, dtype: DType | None = None, layout: Any 
 
 
 def _like(name: str, value: Any) -> Any:
-    def make(input: Tensor, *, dtype: DType | None = None, layout: Any = None, device: Any = None, requires_grad: bool = False, pin_memory: bool = False, memory_format: Any = None) -> Tensor:
+    def make(
+        input: Tensor,
+        *,
+        dtype: DType | None = None,
+        layout: Any = None,
+        device: Any = None,
+        requires_grad: bool = False,
+        pin_memory: bool = False,
+        memory_format: Any = None,
+    ) -> Tensor:
         need_tensor(name, input)
         where = input._storage.device if device is None else device
         made = _filled(shape_of(input), value, dtype or dtype_of(input), where, requires_grad)
-        return made if memory_format is None or getattr(memory_format, "name", "") == "preserve_format" else contiguous(made, memory_format)
+        return (
+            made
+            if memory_format is None or getattr(memory_format, "name", "") == "preserve_format"
+            else contiguous(made, memory_format)
+        )
 
     make.__name__ = name
     make.__doc__ = f"A tensor of input's sizes, dtype and device, as torch.{name.removesuffix('_like')} makes it. Source: torch.{name}."
@@ -342,7 +405,17 @@ empty_like = _like("empty_like", 0)
 
 
 @function(method=False, out=False)
-def full_like(input: Tensor, fill_value: Any, *, dtype: DType | None = None, layout: Any = None, device: Any = None, requires_grad: bool = False, pin_memory: bool = False, memory_format: Any = None) -> Tensor:
+def full_like(
+    input: Tensor,
+    fill_value: Any,
+    *,
+    dtype: DType | None = None,
+    layout: Any = None,
+    device: Any = None,
+    requires_grad: bool = False,
+    pin_memory: bool = False,
+    memory_format: Any = None,
+) -> Tensor:
     """A tensor of input's sizes filled with one number. Source: torch.full_like."""
     value = fill_value.item() if isinstance(fill_value, Tensor) else plain(fill_value)
     where = input._storage.device if device is None else device
@@ -350,7 +423,16 @@ def full_like(input: Tensor, fill_value: Any, *, dtype: DType | None = None, lay
 
 
 def _new(name: str, value: Any) -> None:
-    def make(self: Tensor, *size: Any, dtype: DType | None = None, device: Any = None, requires_grad: bool = False, layout: Any = None, pin_memory: bool = False, **kwargs: Any) -> Tensor:
+    def make(
+        self: Tensor,
+        *size: Any,
+        dtype: DType | None = None,
+        device: Any = None,
+        requires_grad: bool = False,
+        layout: Any = None,
+        pin_memory: bool = False,
+        **kwargs: Any,
+    ) -> Tensor:
         shape = check_sizes(sizes_from((kwargs["size"],) if "size" in kwargs else size))
         where = self._storage.device if device is None else device
         return _filled(shape, value, dtype or dtype_of(self), where, requires_grad)
@@ -365,14 +447,33 @@ _new("new_ones", 1)
 _new("new_empty", 0)
 
 
-def new_full(self: Tensor, size: Any, fill_value: Any, *, dtype: DType | None = None, device: Any = None, requires_grad: bool = False, layout: Any = None, pin_memory: bool = False) -> Tensor:
+def new_full(
+    self: Tensor,
+    size: Any,
+    fill_value: Any,
+    *,
+    dtype: DType | None = None,
+    device: Any = None,
+    requires_grad: bool = False,
+    layout: Any = None,
+    pin_memory: bool = False,
+) -> Tensor:
     """A tensor of one number with self's dtype and device. Source: torch.Tensor.new_full."""
     where = self._storage.device if device is None else device
     value = fill_value.item() if isinstance(fill_value, Tensor) else plain(fill_value)
     return _filled(check_sizes(sizes_from((size,))), value, dtype or dtype_of(self), where, requires_grad)
 
 
-def new_tensor(self: Tensor, data: Any, *, dtype: DType | None = None, device: Any = None, requires_grad: bool = False, layout: Any = None, pin_memory: bool = False) -> Tensor:
+def new_tensor(
+    self: Tensor,
+    data: Any,
+    *,
+    dtype: DType | None = None,
+    device: Any = None,
+    requires_grad: bool = False,
+    layout: Any = None,
+    pin_memory: bool = False,
+) -> Tensor:
     """A copy of data with self's dtype and device. Source: torch.Tensor.new_tensor."""
     where = self._storage.device if device is None else device
     array, kind = array_from(data, dtype or dtype_of(self))
@@ -384,7 +485,16 @@ Tensor.new_tensor = new_tensor  # type: ignore[attr-defined]
 
 
 @function(method=False, out=False)
-def empty_strided(size: Any, stride: Any, *, dtype: DType | None = None, layout: Any = None, device: Any = None, requires_grad: bool = False, pin_memory: bool = False) -> Tensor:
+def empty_strided(
+    size: Any,
+    stride: Any,
+    *,
+    dtype: DType | None = None,
+    layout: Any = None,
+    device: Any = None,
+    requires_grad: bool = False,
+    pin_memory: bool = False,
+) -> Tensor:
     """A tensor of given sizes and strides; its values are not promised. Source: torch.empty_strided."""
     size, stride = tuple(size), tuple(stride)
     held = 1 + sum((n - 1) * s for n, s in zip(size, stride)) if math.prod(size) else 0
@@ -422,7 +532,17 @@ def _range_dtype(dtype: DType | None, *numbers: Any) -> DType:
 
 
 @function(method=False)
-def arange(*args: Any, start: Any = None, end: Any = None, step: Any = None, dtype: DType | None = None, layout: Any = None, device: Any = None, requires_grad: bool = False, pin_memory: bool = False) -> Tensor:
+def arange(
+    *args: Any,
+    start: Any = None,
+    end: Any = None,
+    step: Any = None,
+    dtype: DType | None = None,
+    layout: Any = None,
+    device: Any = None,
+    requires_grad: bool = False,
+    pin_memory: bool = False,
+) -> Tensor:
     """start, start + step, ... below end; whole numbers are int64. Source: torch.arange.
 
     >>> import rushlight as torch
@@ -470,7 +590,16 @@ def _steps(start: Any, end: Any, step: Any, kind: DType) -> Node:
 
 
 @function("range", method=False)
-def range_(start: Any = 0, end: Any = None, step: Any = 1, *, dtype: DType | None = None, layout: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
+def range_(
+    start: Any = 0,
+    end: Any = None,
+    step: Any = 1,
+    *,
+    dtype: DType | None = None,
+    layout: Any = None,
+    device: Any = None,
+    requires_grad: bool = False,
+) -> Tensor:
     """As arange, with the end included; deprecated in PyTorch. Source: torch.range."""
     warnings.warn(
         "torch.range is deprecated and will be removed in a future release because its behavior is inconsistent with "
@@ -486,14 +615,25 @@ def range_(start: Any = 0, end: Any = None, step: Any = 1, *, dtype: DType | Non
 
 
 @function(method=False)
-def linspace(start: Any, end: Any, steps: int, *, dtype: DType | None = None, layout: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
+def linspace(
+    start: Any,
+    end: Any,
+    steps: int,
+    *,
+    dtype: DType | None = None,
+    layout: Any = None,
+    device: Any = None,
+    requires_grad: bool = False,
+) -> Tensor:
     """`steps` evenly spaced numbers from start to end, both included. Source: torch.linspace."""
     if isinstance(start, Tensor) or isinstance(end, Tensor):
         start, end = (n.item() if isinstance(n, Tensor) else n for n in (start, end))
     if steps < 0:
         raise RuntimeError("number of steps must be non-negative")
     complex_ends = isinstance(start, complex) or isinstance(end, complex)
-    kind = dtype or (dtypes.COMPLEX_OF[dtypes.get_default_dtype()] if complex_ends else dtypes.get_default_dtype())
+    kind = dtype or (
+        dtypes.COMPLEX_OF[dtypes.get_default_dtype()] if complex_ends else dtypes.get_default_dtype()
+    )
     return placed(of_array(_spaced(start, end, steps, kind), kind), device, requires_grad)
 
 
@@ -503,19 +643,37 @@ def _spaced(start: Any, end: Any, steps: int, kind: DType) -> np.ndarray:
         i = np.arange(steps)
         values = np.where(i < steps // 2, int(start) + step * i, int(end) - step * (steps - i - 1))
         return values.astype(kind.numpy)
-    wide = {4: np.float32, 2: np.float32}.get(kind.itemsize, np.float64) if kind.category == FLOATING else np.complex128
+    wide = (
+        {4: np.float32, 2: np.float32}.get(kind.itemsize, np.float64)
+        if kind.category == FLOATING
+        else np.complex128
+    )
     if kind.category == BOOL:
         wide = np.float64
     if steps == 1:
         return np.array([start], dtype=wide).astype(kind.numpy)
     i = np.arange(steps)
-    step = wide((wide(end) - wide(start)) / wide(max(steps - 1, 1)))
-    values = np.where(i < steps // 2, wide(start) + step * i.astype(wide), wide(end) - step * (steps - 1 - i).astype(wide))
+    stride = wide((wide(end) - wide(start)) / wide(max(steps - 1, 1)))
+    values = np.where(
+        i < steps // 2,
+        wide(start) + stride * i.astype(wide),
+        wide(end) - stride * (steps - 1 - i).astype(wide),
+    )
     return values.astype(kind.numpy)
 
 
 @function(method=False)
-def logspace(start: Any, end: Any, steps: int, base: float = 10.0, *, dtype: DType | None = None, layout: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
+def logspace(
+    start: Any,
+    end: Any,
+    steps: int,
+    base: float = 10.0,
+    *,
+    dtype: DType | None = None,
+    layout: Any = None,
+    device: Any = None,
+    requires_grad: bool = False,
+) -> Tensor:
     """base raised to `steps` evenly spaced exponents. Source: torch.logspace."""
     start, end = (n.item() if isinstance(n, Tensor) else n for n in (start, end))
     kind = dtype or dtypes.get_default_dtype()
@@ -527,7 +685,16 @@ def logspace(start: Any, end: Any, steps: int, base: float = 10.0, *, dtype: DTy
 
 
 @function(method=False)
-def eye(n: int, m: int | None = None, *, dtype: DType | None = None, layout: Any = None, device: Any = None, requires_grad: bool = False, pin_memory: bool = False) -> Tensor:
+def eye(
+    n: int,
+    m: int | None = None,
+    *,
+    dtype: DType | None = None,
+    layout: Any = None,
+    device: Any = None,
+    requires_grad: bool = False,
+    pin_memory: bool = False,
+) -> Tensor:
     """Ones on the diagonal, zeros elsewhere: (n, m). Source: torch.eye."""
     m = n if m is None else m
     if n < 0 or m < 0:
@@ -537,13 +704,17 @@ def eye(n: int, m: int | None = None, *, dtype: DType | None = None, layout: Any
 
 
 @function(method=False)
-def tril_indices(row: int, col: int, offset: int = 0, *, dtype: DType = int64, device: Any = None, layout: Any = None) -> Tensor:
+def tril_indices(
+    row: int, col: int, offset: int = 0, *, dtype: DType = int64, device: Any = None, layout: Any = None
+) -> Tensor:
     """Positions on and below a diagonal: (2, k). Source: torch.tril_indices."""
     return from_array(np.stack(np.tril_indices(row, offset, col)).astype(dtype.numpy), dtype)
 
 
 @function(method=False)
-def triu_indices(row: int, col: int, offset: int = 0, *, dtype: DType = int64, device: Any = None, layout: Any = None) -> Tensor:
+def triu_indices(
+    row: int, col: int, offset: int = 0, *, dtype: DType = int64, device: Any = None, layout: Any = None
+) -> Tensor:
     """Positions on and above a diagonal: (2, k). Source: torch.triu_indices."""
     return from_array(np.stack(np.triu_indices(row, offset, col)).astype(dtype.numpy), dtype)
 
@@ -562,4 +733,3 @@ def from_dlpack(ext_tensor: Any) -> Tensor:
 def meta_like(tensor: Tensor) -> Tensor:
     """A meta tensor of the same shape and dtype."""
     return wrap(value_unknown(shape_of(tensor), dtype_of(tensor)), META)
-

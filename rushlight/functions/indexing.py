@@ -13,7 +13,8 @@ import numpy as np
 
 from ..autograd.record import check_writable, in_place, overwrite, primitive, view
 from ..devices import META
-from ..dtypes import INTEGRAL, bool as bool_dtype, int32, int64, uint8
+from ..dtypes import INTEGRAL, int32, int64, uint8
+from ..dtypes import bool as bool_dtype
 from ..ops import indexing as ops
 from ..ops import movement
 from ..ops.indexing import taken_shape
@@ -184,7 +185,9 @@ def _plan(reading: Reading) -> tuple[tuple[int, ...], list[Tensor]]:
         broadcast_all([shape_of(x) for _, x in reading.tensors])
     except RuntimeError:
         shapes = ", ".join(str(list(shape_of(x))) for _, x in reading.tensors)
-        raise IndexError(f"shape mismatch: indexing tensors could not be broadcast together with shapes {shapes}") from None
+        raise IndexError(
+            f"shape mismatch: indexing tensors could not be broadcast together with shapes {shapes}"
+        ) from None
     return dims, [to_dtype(x, int64) for _, x in reading.tensors]
 
 
@@ -255,18 +258,22 @@ def _fitted(value: Tensor, shape: tuple[int, ...], what: str) -> Tensor:
     except RuntimeError:
         fits = False
     if not fits:
-        raise RuntimeError(f"{what} of shape {list(have)} cannot be broadcast to indexing result of shape {list(shape)}")
+        raise RuntimeError(
+            f"{what} of shape {list(have)} cannot be broadcast to indexing result of shape {list(shape)}"
+        )
     return expand(value, shape)
 
 
-Tensor.__getitem__ = getitem  # type: ignore[attr-defined]
-Tensor.__setitem__ = setitem  # type: ignore[attr-defined]
+setattr(Tensor, "__getitem__", getitem)  # noqa: B010
+setattr(Tensor, "__setitem__", setitem)  # noqa: B010
 
 
 def positions(tensor: Tensor) -> list[np.ndarray]:
     """The positions of what is not zero: data decides the shape, so the value is computed now."""
     if tensor._storage.device is META:
-        raise NotImplementedError("nonzero: the shape of the result depends on data, which a meta tensor does not have")
+        raise NotImplementedError(
+            "nonzero: the shape of the result depends on data, which a meta tensor does not have"
+        )
     return list(np.nonzero(np.atleast_1d(array_of(tensor))))
 
 
@@ -301,7 +308,11 @@ def masked_select(input: Tensor, mask: Tensor) -> Tensor:
     if dtype_of(mask) is not bool_dtype:
         raise RuntimeError(f"masked_select: expected BoolTensor for mask, got {mask.dtype}")
     shape = broadcast(shape_of(input), shape_of(mask))
-    return getitem(expand(input, shape), expand(mask, shape)) if shape else getitem(input.reshape(1), mask.reshape(1))
+    return (
+        getitem(expand(input, shape), expand(mask, shape))
+        if shape
+        else getitem(input.reshape(1), mask.reshape(1))
+    )
 
 
 def index_tensor(name: str, index: Any) -> Tensor:
@@ -310,8 +321,10 @@ def index_tensor(name: str, index: Any) -> Tensor:
         raise TypeError(f"{name}(): argument 'index' must be Tensor, not {type(index).__name__}")
     if dtype_of(index) is int64:
         return index
-    if dtype_of(index) is not int32:
-        raise RuntimeError(f"{name}(): Expected dtype int32/int64 for index, got {dtype_of(index)}. Call .long() if it holds whole numbers.")
+    if dtype_of(index) is not int32 and index.numel():
+        raise RuntimeError(
+            f"{name}(): Expected dtype int32/int64 for index, got {dtype_of(index)}. Call .long() if it holds whole numbers."
+        )
     return to_dtype(index, int64)
 
 
@@ -330,7 +343,9 @@ def check_index_shape(name: str, input: Tensor, index: Tensor, dim: int) -> None
     if not index.numel():
         return
     if max(len(have), 1) != max(len(want), 1):
-        raise RuntimeError(f"Index tensor must have the same number of dimensions as input tensor ({name}: {list(have)}, {list(want)})")
+        raise RuntimeError(
+            f"Index tensor must have the same number of dimensions as input tensor ({name}: {list(have)}, {list(want)})"
+        )
     for d, (a, b) in enumerate(zip(have, want)):
         if d != dim and a > b:
             raise RuntimeError(
@@ -363,7 +378,9 @@ def _put_at(input: Tensor, indices: Any, values: Tensor, accumulate: bool) -> Te
     target = _basic_view(input, reading)
     dims, found = _plan(reading)
     shape, _ = taken_shape(shape_of(target), dims, tuple(shape_of(i) for i in found))
-    return primitive(ops.put, (target, _fitted(values, shape, "shape mismatch: value tensor"), *found), (dims, accumulate))
+    return primitive(
+        ops.put, (target, _fitted(values, shape, "shape mismatch: value tensor"), *found), (dims, accumulate)
+    )
 
 
 @function(inplace=True)
@@ -388,5 +405,3 @@ def put_dim(input: Tensor, dim: int, index: Tensor, source: Tensor, accumulate: 
         back[d] = i
     out = primitive(ops.put, (permuted(input, order), permuted(source, order), index), ((0,), accumulate))
     return permuted(out, tuple(back))
-
-

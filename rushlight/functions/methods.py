@@ -23,7 +23,17 @@ from ..graph.node import stand_in as value_unknown
 from ..layouts import Named, preserve_format
 from ..printing import format_tensor
 from ..shapes import sizes_from
-from ..tensor import Tensor, array_of, dtype_of, from_array, layout_of, on_storage, shape_of, shared_array, wrap
+from ..tensor import (
+    Tensor,
+    array_of,
+    dtype_of,
+    from_array,
+    layout_of,
+    on_storage,
+    shape_of,
+    shared_array,
+    wrap,
+)
 from .arguments import is_number, tensor_of, to_dtype
 from .indexing import _fitted
 from .register import FUNCTIONS, function
@@ -91,7 +101,9 @@ def _get_grad(self: Tensor) -> Any:
 def _set_grad(self: Tensor, value: Any) -> None:
     if value is not None:
         if not isinstance(value, Tensor):
-            raise TypeError(f"assigned grad expected to be a Tensor or None but got grad of type {type(value).__name__}")
+            raise TypeError(
+                f"assigned grad expected to be a Tensor or None but got grad of type {type(value).__name__}"
+            )
         if value is self:
             raise RuntimeError("can't assign Variable as its own grad")
         if shape_of(value) != shape_of(self):
@@ -100,12 +112,18 @@ def _set_grad(self: Tensor, value: Any) -> None:
                 f"{list(shape_of(self))}"
             )
         if dtype_of(value) is not dtype_of(self):
-            raise RuntimeError(f"assigned grad has data of a different type: {value.dtype} for a tensor of {self.dtype}")
+            raise RuntimeError(
+                f"assigned grad has data of a different type: {value.dtype} for a tensor of {self.dtype}"
+            )
     self._grad = value
 
 
 def backward(
-    self: Tensor, gradient: Any = None, retain_graph: bool | None = None, create_graph: bool = False, inputs: Any = None
+    self: Tensor,
+    gradient: Any = None,
+    retain_graph: bool | None = None,
+    create_graph: bool = False,
+    inputs: Any = None,
 ) -> None:
     """Add this tensor's gradients to the `.grad` of the leaves it was computed from.
 
@@ -267,7 +285,13 @@ def _converter(name: str, dtype: DType) -> None:
     setattr(Tensor, name, convert)
 
 
-for _name, _dtype in {**dtypes.ALIASES, "bool": dtypes.bool, "byte": dtypes.uint8, "char": dtypes.int8, "bfloat16": dtypes.bfloat16}.items():
+for _name, _dtype in {
+    **dtypes.ALIASES,
+    "bool": dtypes.bool,
+    "byte": dtypes.uint8,
+    "char": dtypes.int8,
+    "bfloat16": dtypes.bfloat16,
+}.items():
     _converter(_name, _dtype)
 
 
@@ -326,7 +350,9 @@ def fill_(self: Tensor, value: Any) -> Tensor:
     """Make every element `value`; gives the tensor. Source: torch.Tensor.fill_."""
     check_writable(self, "fill_")
     if isinstance(value, Tensor) and value.dim():
-        raise RuntimeError(f"fill_ only supports 0-dimension value tensor but got tensor with {value.dim()} dimensions.")
+        raise RuntimeError(
+            f"fill_ only supports 0-dimension value tensor but got tensor with {value.dim()} dimensions."
+        )
     filled = tensor_of(value, dtype_of(self), self._storage.device)
     overwrite(self, filled.expand(shape_of(self)))
     return self
@@ -373,9 +399,13 @@ def numpy(self: Tensor, *, force: bool = False) -> np.ndarray:
     if force:
         return np.array(array_of(self.detach()))
     if edge_of(self) is not None:
-        raise RuntimeError("Can't call numpy() on Tensor that requires grad. Use tensor.detach().numpy() instead.")
+        raise RuntimeError(
+            "Can't call numpy() on Tensor that requires grad. Use tensor.detach().numpy() instead."
+        )
     if dtype_of(self).name == "bfloat16" or dtype_of(self).name.startswith("float8"):
-        raise TypeError(f"Got unsupported ScalarType {'BFloat16' if dtype_of(self).name == 'bfloat16' else dtype_of(self).name}")
+        raise TypeError(
+            f"Got unsupported ScalarType {'BFloat16' if dtype_of(self).name == 'bfloat16' else dtype_of(self).name}"
+        )
     return shared_array(self)
 
 
@@ -441,7 +471,9 @@ def _iterate(self: Tensor) -> Iterator[Tensor]:
 def _contains(self: Tensor, element: Any) -> bool:
     if isinstance(element, Tensor) or is_number(element):
         return builtins.bool((self == element).any())
-    raise RuntimeError(f"Tensor.__contains__ only supports Tensor or scalar, but you passed in a {type(element)}.")
+    raise RuntimeError(
+        f"Tensor.__contains__ only supports Tensor or scalar, but you passed in a {type(element)}."
+    )
 
 
 def _reversed(self: Tensor) -> Tensor:
@@ -451,7 +483,11 @@ def _reversed(self: Tensor) -> Tensor:
 def _format(self: Tensor, spec: str) -> str:
     if not self.dim() and not spec == "" and dtype_of(self).name != "bfloat16":
         return self.item().__format__(spec)
-    return self.item().__format__(spec) if not self.dim() and type(self) is Tensor else object.__format__(self, spec)
+    return (
+        self.item().__format__(spec)
+        if not self.dim() and type(self) is Tensor
+        else object.__format__(self, spec)
+    )
 
 
 def text(self: Tensor, *, tensor_contents: Any = None) -> str:
@@ -463,9 +499,16 @@ def text(self: Tensor, *, tensor_contents: Any = None) -> str:
         suffixes.append("requires_grad=True" if entry is None else f"grad_fn=<{entry.name()}>")
     meta = self._storage.device is META
     array = None if meta else array_of(self)
-    prefix = "tensor(" if type(self) is Tensor or type(self).__name__ == "Parameter" else f"{type(self).__name__}("
+    prefix = (
+        "tensor(" if type(self) is Tensor or type(self).__name__ == "Parameter" else f"{type(self).__name__}("
+    )
     return format_tensor(
-        array, dtype_of(self), shape=shape_of(self), device="meta" if meta else None, suffixes=suffixes, prefix=prefix
+        array,
+        dtype_of(self),
+        shape=shape_of(self),
+        device="meta" if meta else None,
+        suffixes=suffixes,
+        prefix=prefix,
     )
 
 
@@ -509,7 +552,6 @@ def as_subclass(self: Tensor, cls: type) -> Any:
     return made
 
 
-@staticmethod
 def make_subclass(cls: type, data: Tensor, require_grad: bool = False, **_: Any) -> Any:
     """A leaf of class `cls` on data's memory; what nn.Parameter is made by."""
     made = alias_tensor(data, cls)
@@ -526,14 +568,18 @@ def map_(self: Tensor, other: Tensor, function_: Callable) -> Tensor:
     """self[i] = function(self[i], other[i]), element by element in Python."""
     a, b = np.broadcast_arrays(array_of(self), array_of(other))
     values = [function_(x.item(), y.item()) for x, y in zip(a.reshape(-1), b.reshape(-1))]
-    return copy_(self, from_array(np.array(values).reshape(a.shape).astype(dtype_of(self).numpy), dtype_of(self)))
+    return copy_(
+        self, from_array(np.array(values).reshape(a.shape).astype(dtype_of(self).numpy), dtype_of(self))
+    )
 
 
 def apply_(self: Tensor, function_: Callable) -> Tensor:
     """self[i] = function(self[i]), element by element in Python."""
     array = array_of(self)
     values = [function_(x) for x in array.reshape(-1).tolist()]
-    return copy_(self, from_array(np.array(values).reshape(array.shape).astype(dtype_of(self).numpy), dtype_of(self)))
+    return copy_(
+        self, from_array(np.array(values).reshape(array.shape).astype(dtype_of(self).numpy), dtype_of(self))
+    )
 
 
 @function()
@@ -544,10 +590,28 @@ def is_same_size(input: Tensor, other: Tensor) -> bool:
 
 def is_set_to(self: Tensor, tensor: Tensor) -> bool:
     """Whether both see the same memory in the same way."""
-    return self._storage is tensor._storage and shape_of(self) == shape_of(tensor) and layout_of(self) == layout_of(tensor)
+    return (
+        self._storage is tensor._storage
+        and shape_of(self) == shape_of(tensor)
+        and layout_of(self) == layout_of(tensor)
+    )
 
 
-_FALSE = ("is_sparse", "is_quantized", "is_mkldnn", "is_cuda", "is_mps", "is_xpu", "is_nested", "is_sparse_csr", "is_vulkan", "is_ipu", "is_xla", "is_mtia", "is_maia")
+_FALSE = (
+    "is_sparse",
+    "is_quantized",
+    "is_mkldnn",
+    "is_cuda",
+    "is_mps",
+    "is_xpu",
+    "is_nested",
+    "is_sparse_csr",
+    "is_vulkan",
+    "is_ipu",
+    "is_xla",
+    "is_mtia",
+    "is_maia",
+)
 for _name in _FALSE:
     setattr(Tensor, _name, property(lambda self: False))
 
@@ -560,47 +624,50 @@ def _attach() -> None:
     ]  # fmt: skip
     for method in plain_methods:
         setattr(Tensor, method.__name__, method)
-    Tensor.type = type_
-    Tensor._make_subclass = make_subclass
-    Tensor.requires_grad = property(_requires_grad, _set_requires_grad)
-    Tensor.is_leaf = property(is_leaf)
-    Tensor.grad_fn = property(grad_fn)
-    Tensor.grad = property(_get_grad, _set_grad, lambda self: _set_grad(self, None))
-    Tensor.retains_grad = property(retains_grad)
-    Tensor.data = property(detach, _set_data)
-    Tensor._base = property(_base)
-    Tensor.output_nr = property(lambda self: self._edge.index if isinstance(self._edge, Part) else 0)
-    Tensor.is_meta = property(lambda self: self._storage.device is META)
-    Tensor.is_cpu = property(lambda self: self._storage.device is CPU)
-    Tensor.name = property(lambda self: None)
-    Tensor.names = property(lambda self: (None,) * self.dim())
-    Tensor._is_view = lambda self: self._view is not None and self._view.base is not None
-    Tensor.is_inference = lambda self: False
-    Tensor.is_shared = lambda self: False
-    Tensor.share_memory_ = lambda self: self
-    Tensor.pin_memory = lambda self, device=None: self
-    Tensor.is_pinned = lambda self, device=None: False
-    Tensor.get_device = lambda self: -1
-    Tensor.record_stream = lambda self, stream: None
-    Tensor.__array__ = to_array
-    Tensor.__array_wrap__ = _array_wrap
-    Tensor.__array_priority__ = 1000
-    Tensor.__dlpack__ = _dlpack
-    Tensor.__dlpack_device__ = lambda self: (1, 0)
-    Tensor.__bool__ = to_bool
-    Tensor.__float__ = lambda self: builtins.float(_one(self, "float"))
-    Tensor.__int__ = lambda self: builtins.int(_one(self, "int"))
-    Tensor.__complex__ = lambda self: builtins.complex(_one(self, "complex"))
-    Tensor.__index__ = to_index
-    Tensor.__iter__ = _iterate
-    Tensor.__contains__ = _contains
-    Tensor.__reversed__ = _reversed
-    Tensor.__format__ = _format
-    Tensor.__repr__ = text
-    Tensor.__dir__ = _directory
-    Tensor.__reduce_ex__ = lambda self, protocol: _reduce(self)
-    Tensor.__matmul__ = lambda self, other: FUNCTIONS["matmul"](self, other)
-    Tensor.__rmatmul__ = lambda self, other: FUNCTIONS["matmul"](other, self)
+    members: dict[str, Any] = {}
+    members["type"] = type_
+    members["_make_subclass"] = staticmethod(make_subclass)
+    members["requires_grad"] = property(_requires_grad, _set_requires_grad)
+    members["is_leaf"] = property(is_leaf)
+    members["grad_fn"] = property(grad_fn)
+    members["grad"] = property(_get_grad, _set_grad, lambda self: _set_grad(self, None))
+    members["retains_grad"] = property(retains_grad)
+    members["data"] = property(detach, _set_data)
+    members["_base"] = property(_base)
+    members["output_nr"] = property(lambda self: self._edge.index if isinstance(self._edge, Part) else 0)
+    members["is_meta"] = property(lambda self: self._storage.device is META)
+    members["is_cpu"] = property(lambda self: self._storage.device is CPU)
+    members["name"] = property(lambda self: None)
+    members["names"] = property(lambda self: (None,) * self.dim())
+    members["_is_view"] = lambda self: self._view is not None and self._view.base is not None
+    members["is_inference"] = lambda self: False
+    members["is_shared"] = lambda self: False
+    members["share_memory_"] = lambda self: self
+    members["pin_memory"] = lambda self, device=None: self
+    members["is_pinned"] = lambda self, device=None: False
+    members["get_device"] = lambda self: -1
+    members["record_stream"] = lambda self, stream: None
+    members["__array__"] = to_array
+    members["__array_wrap__"] = _array_wrap
+    members["__array_priority__"] = 1000
+    members["__dlpack__"] = _dlpack
+    members["__dlpack_device__"] = lambda self: (1, 0)
+    members["__bool__"] = to_bool
+    members["__float__"] = lambda self: builtins.float(_one(self, "float"))
+    members["__int__"] = lambda self: builtins.int(_one(self, "int"))
+    members["__complex__"] = lambda self: builtins.complex(_one(self, "complex"))
+    members["__index__"] = to_index
+    members["__iter__"] = _iterate
+    members["__contains__"] = _contains
+    members["__reversed__"] = _reversed
+    members["__format__"] = _format
+    members["__repr__"] = text
+    members["__dir__"] = _directory
+    members["__reduce_ex__"] = lambda self, protocol: _reduce(self)
+    members["__matmul__"] = lambda self, other: FUNCTIONS["matmul"](self, other)
+    members["__rmatmul__"] = lambda self, other: FUNCTIONS["matmul"](other, self)
+    for name, member in members.items():
+        setattr(Tensor, name, member)
 
 
 _attach()

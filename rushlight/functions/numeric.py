@@ -16,7 +16,6 @@ from ..autograd.record import operation, primitive, title
 from ..dtypes import BOOL, COMPLEX, FLOATING, INTEGRAL, float64
 from ..graph.node import Node, constant
 from ..ops import elementwise as ops
-from ..ops import special
 from ..results import named
 from ..tensor import Tensor, array_of, dtype_of, shape_of
 from .arguments import as_floating, is_number, lacking, need_tensor, operands, plain, to_dtype
@@ -231,7 +230,10 @@ def logaddexp2(input: Tensor, other: Tensor) -> Tensor:
 @function(inplace=True)
 def float_power(input: Any, exponent: Any) -> Tensor:
     """input ** exponent in float64, or complex128. Source: torch.float_power."""
-    kinds = [dtype_of(v).category if isinstance(v, Tensor) else COMPLEX * isinstance(v, complex) for v in (input, exponent)]
+    kinds = [
+        dtype_of(v).category if isinstance(v, Tensor) else COMPLEX * isinstance(v, complex)
+        for v in (input, exponent)
+    ]
     wide = dtypes.complex128 if COMPLEX in kinds else float64
     base, power = (to_dtype(v, wide) if isinstance(v, Tensor) else v for v in (input, exponent))
     return pow(base, power)
@@ -256,7 +258,10 @@ Tensor.float_power_ = _float_power_in_place  # type: ignore[attr-defined]
 _LDEXP = Op(
     "LdexpBackward0",
     lambda x, n: x * n.exp2(),
-    lambda g, out, ins, needs: (g * ins[1].exp2().conj(), g * (out * math.log(2)).conj() if needs[1] else None),
+    lambda g, out, ins, needs: (
+        g * ins[1].exp2().conj(),
+        g * (out * math.log(2)).conj() if needs[1] else None,
+    ),
 )
 
 
@@ -305,7 +310,9 @@ def xlogy(input: Any, other: Any) -> Tensor:
 @function(inplace=True)
 def heaviside(input: Tensor, values: Tensor) -> Tensor:
     """0 where input is negative, 1 where it is positive, `values` where it is 0. Source: torch.heaviside."""
-    if dtype_of(need_tensor("heaviside", input)) is not dtype_of(need_tensor("heaviside", values, 2, "values")):
+    if dtype_of(need_tensor("heaviside", input)) is not dtype_of(
+        need_tensor("heaviside", values, 2, "values")
+    ):
         raise RuntimeError("heaviside is not yet implemented for tensors with different dtypes.")
     if dtype_of(input).category == COMPLEX:
         raise RuntimeError("heaviside is not yet implemented for complex tensors.")
@@ -346,7 +353,11 @@ def nan_to_num(input: Tensor, nan: Any = None, posinf: Any = None, neginf: Any =
     if dtype_of(need_tensor("nan_to_num", input)).category <= INTEGRAL:
         return primitive(ops.copy, (input,))
     most = largest(dtype_of(input).to_real())
-    limits = (0.0 if nan is None else nan, most if posinf is None else posinf, -most if neginf is None else neginf)
+    limits = (
+        0.0 if nan is None else nan,
+        most if posinf is None else posinf,
+        -most if neginf is None else neginf,
+    )
     return operation(_NAN_TO_NUM, (input,), tuple(float(v) for v in limits))
 
 
@@ -398,7 +409,9 @@ def polar(abs: Tensor, angle: Tensor) -> Tensor:
             "for second argument"
         )
     if dtype_of(abs).name not in ("float32", "float64"):
-        raise RuntimeError(f"Expected both inputs to be Half, Float or Double tensors but got {title(dtype_of(abs))}")
+        raise RuntimeError(
+            f"Expected both inputs to be Half, Float or Double tensors but got {title(dtype_of(abs))}"
+        )
     return operation(_POLAR, (abs, angle))
 
 
@@ -406,7 +419,9 @@ def polar(abs: Tensor, angle: Tensor) -> Tensor:
 
 
 @function()
-def isclose(input: Tensor, other: Tensor, rtol: float = 1e-05, atol: float = 1e-08, equal_nan: bool = False) -> Tensor:
+def isclose(
+    input: Tensor, other: Tensor, rtol: float = 1e-05, atol: float = 1e-08, equal_nan: bool = False
+) -> Tensor:
     """Where |input - other| <= atol + rtol * |other|. Source: torch.isclose.
 
     Raises: RuntimeError when the dtypes differ or a tolerance is negative.
@@ -431,7 +446,9 @@ def isclose(input: Tensor, other: Tensor, rtol: float = 1e-05, atol: float = 1e-
 
 
 @function(out=False)
-def allclose(input: Tensor, other: Tensor, rtol: float = 1e-05, atol: float = 1e-08, equal_nan: bool = False) -> bool:
+def allclose(
+    input: Tensor, other: Tensor, rtol: float = 1e-05, atol: float = 1e-08, equal_nan: bool = False
+) -> bool:
     """Whether all elements are close (isclose). Source: torch.allclose.
 
     >>> import rushlight as torch

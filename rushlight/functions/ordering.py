@@ -253,7 +253,9 @@ def _ranks(ordered: Tensor, q: Tensor, ignores_nan: bool) -> Tensor:
 
 
 def _between(ordered: Tensor, ranks: Tensor, interpolation: str) -> Tensor:
-    ranks = {"lower": Tensor.floor, "higher": Tensor.ceil, "nearest": Tensor.round}.get(interpolation, lambda r: r)(ranks)
+    ranks = {"lower": Tensor.floor, "higher": Tensor.ceil, "nearest": Tensor.round}.get(
+        interpolation, lambda r: r
+    )(ranks)
     below = to_dtype(ranks.detach(), int64)
     found = ordered.gather(-1, below)
     if interpolation not in ("linear", "midpoint"):
@@ -281,13 +283,21 @@ def _quantile(name: str, doc: str) -> Any:
         out = movedim(out, -1, 0) if points.dim() else out.squeeze(-1)
         if keepdim and rank:
             lead = points.dim()
-            out = reshape(out, (*shape_of(out)[:lead], *(1,) * rank)) if place is None else out.unsqueeze(place + lead)
+            out = (
+                reshape(out, (*shape_of(out)[:lead], *(1,) * rank))
+                if place is None
+                else out.unsqueeze(place + lead)
+            )
         return out
 
     compute.__name__ = name
-    compute.__doc__ = f"{doc} Over all elements or along dim; q, in [0, 1], is a number or a vector. Source: torch.{name}."
+    compute.__doc__ = (
+        f"{doc} Over all elements or along dim; q, in [0, 1], is a number or a vector. Source: torch.{name}."
+    )
     return function(name)(compute)
 
 
-quantile = _quantile("quantile", "The number below which the share q of the elements lies; NaN where there is one.")
+quantile = _quantile(
+    "quantile", "The number below which the share q of the elements lies; NaN where there is one."
+)
 nanquantile = _quantile("nanquantile", "The quantile of what is not NaN.")

@@ -194,7 +194,11 @@ isfinite = _test("isfinite", ops.isfinite, True)
 @function()
 def signbit(input: Tensor) -> Tensor:
     """Whether the sign bit is set. Source: torch.signbit."""
-    return primitive(ops.signbit, (input,)) if dtype_of(input).category != BOOL else primitive(ops.ne, (input, input))
+    return (
+        primitive(ops.signbit, (input,))
+        if dtype_of(input).category != BOOL
+        else primitive(ops.ne, (input, input))
+    )
 
 
 @function()
@@ -210,9 +214,13 @@ def isneginf(input: Tensor) -> Tensor:
 
 
 @function()
-def isreal(input: Tensor) -> Tensor:
+def isreal(input: Tensor) -> Any:
     """Whether the imaginary part is 0. Source: torch.isreal."""
-    return primitive(ops.imag, (input,)) == 0 if dtype_of(input).category == COMPLEX else primitive(ops.eq, (input, input)) | True
+    return (
+        primitive(ops.imag, (input,)) == 0
+        if dtype_of(input).category == COMPLEX
+        else primitive(ops.eq, (input, input)) | True
+    )
 
 
 def _clamp_number(x: Any, low: Any, high: Any) -> Any:
@@ -224,7 +232,7 @@ def _clamp_number(x: Any, low: Any, high: Any) -> Any:
 def _clamp_rule(g: Any, out: Any, ins: tuple, needs: tuple, low: Any, high: Any) -> tuple:
     # At a bound itself the gradient passes.
     (x,) = ins
-    inside = None if low is None else x.ge(low)
+    inside: Any = None if low is None else x.ge(low)
     if high is not None:
         below = x.le(high)
         inside = below if inside is None else inside & below
@@ -240,8 +248,8 @@ def _clamp_tensors(x: Any, low: Any, high: Any) -> Any:
 
 def _clamp_tensors_rule(g: Any, out: Any, ins: tuple, needs: tuple) -> tuple:
     x, low, high = ins
-    above = None if low is None else x.ge(low)
-    below = None if high is None else x.le(high)
+    above: Any = None if low is None else x.ge(low)
+    below: Any = None if high is None else x.le(high)
     inside = above if below is None else below if above is None else above & below
     gx = inside.where(g, 0)
     glow = ghigh = None
@@ -312,7 +320,9 @@ def where(condition: Tensor, input: Any = None, other: Any = None) -> Any:
         return condition.nonzero(as_tuple=True)
     if dtype_of(condition).category != BOOL:
         if dtype_of(condition).name != "uint8":
-            raise RuntimeError(f"where expected condition to be a boolean tensor, but got a tensor with dtype {condition.dtype}")
+            raise RuntimeError(
+                f"where expected condition to be a boolean tensor, but got a tensor with dtype {condition.dtype}"
+            )
         condition = condition != 0
     a, b = operands("where", input, other)
     return primitive(ops.where, (condition, a, b))
@@ -324,7 +334,11 @@ Tensor.where = lambda self, condition, other: where(condition, self, other)  # t
 @function()
 def conj_physical(input: Tensor) -> Tensor:
     """The complex conjugate. Source: torch.conj_physical."""
-    return primitive(ops.conj, (input,)) if dtype_of(input).category == COMPLEX else primitive(ops.copy, (input,))
+    return (
+        primitive(ops.conj, (input,))
+        if dtype_of(input).category == COMPLEX
+        else primitive(ops.copy, (input,))
+    )
 
 
 @function()
@@ -357,6 +371,6 @@ def is_neg(input: Tensor) -> bool:
     return False
 
 
-Tensor.__neg__ = neg
-Tensor.__pos__ = positive
-Tensor.__abs__ = abs
+setattr(Tensor, "__neg__", neg)  # noqa: B010
+setattr(Tensor, "__pos__", positive)  # noqa: B010
+setattr(Tensor, "__abs__", abs)  # noqa: B010

@@ -77,7 +77,9 @@ def dot(input: Tensor, tensor: Tensor) -> Tensor:
             f"number of elements, but got {input.numel()} and {tensor.numel()} elements respectively"
         )
     if dtype_of(input) is not dtype_of(tensor):
-        raise RuntimeError(f"dot : expected both vectors to have same dtype, but found {title(dtype_of(input))} and {title(dtype_of(tensor))}")
+        raise RuntimeError(
+            f"dot : expected both vectors to have same dtype, but found {title(dtype_of(input))} and {title(dtype_of(tensor))}"
+        )
     return (input * tensor).sum()
 
 
@@ -131,7 +133,9 @@ def matmul(input: Tensor, other: Tensor) -> Tensor:
     need_tensor("matmul", input)
     need_tensor("matmul", other, 2, "other")
     if not input.dim() or not other.dim():
-        raise RuntimeError(f"both arguments to matmul need to be at least 1D, but they are {input.dim()}D and {other.dim()}D")
+        raise RuntimeError(
+            f"both arguments to matmul need to be at least 1D, but they are {input.dim()}D and {other.dim()}D"
+        )
     _same_dtype("expected", input, other)
     if input.dim() == 2 and other.dim() == 2:
         _refuse_shapes(input, other)
@@ -248,4 +252,3 @@ def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
         out = matmul(input, weight)
         return out if bias is None else out + bias
     return operation(_linear_op, (input, weight, bias))
-

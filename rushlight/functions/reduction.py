@@ -93,8 +93,10 @@ def nansum(input: Tensor, dim: Any = None, keepdim: bool = False, *, dtype: DTyp
 def nanmean(input: Tensor, dim: Any = None, keepdim: bool = False, *, dtype: DType | None = None) -> Tensor:
     """The mean of what is not NaN. Source: torch.nanmean."""
     if dtype_of(input).category < FLOATING:
-        raise RuntimeError("nanmean(): expected input to have floating point or complex dtype but got " + _title(input))
-    there = (input == input).sum(dim, keepdim)
+        raise RuntimeError(
+            "nanmean(): expected input to have floating point or complex dtype but got " + _title(input)
+        )
+    there = input.eq(input).sum(dim, keepdim)
     return nansum(input, dim, keepdim, dtype=dtype) / there
 
 
@@ -109,7 +111,9 @@ def prod(input: Tensor, dim: Any = None, keepdim: bool = False, *, dtype: DType 
 def _need_elements(name: str, x: Tensor, dims: tuple[int, ...]) -> None:
     if x.numel() == 0 and (not _count(x, dims) or not x.dim()):
         if len(dims) == x.dim():
-            raise RuntimeError(f"{name}(): Expected reduction dim to be specified for input.numel() == 0. Specify the reduction dim with the 'dim' argument.")
+            raise RuntimeError(
+                f"{name}(): Expected reduction dim to be specified for input.numel() == 0. Specify the reduction dim with the 'dim' argument."
+            )
         raise IndexError(f"{name}(): Expected reduction dim {dims[0]} to have non-zero size.")
 
 
@@ -140,7 +144,7 @@ def aminmax(input: Tensor, *, dim: Any = None, keepdim: bool = False) -> Any:
 def _arg(name: str, prim: Any) -> Callable:
     def compute(input: Tensor, dim: int | None = None, keepdim: bool = False) -> Tensor:
         if dtype_of(input).category in (BOOL, COMPLEX):
-            raise RuntimeError(f'"{name}_cpu" not implemented for \'{_title(input)}\'')
+            raise RuntimeError(f"\"{name}_cpu\" not implemented for '{_title(input)}'")
         shape = shape_of(input)
         if dim is None:
             _need_elements(name, input, tuple(range(len(shape))))
@@ -174,7 +178,7 @@ def _extreme(name: str, whole: Callable, arg: Callable, pair: Callable) -> Calla
         if isinstance(dim, Tensor) or other is not None:
             return pair(input, dim if other is None else other)
         if dtype_of(input).category == COMPLEX:
-            raise RuntimeError(f'"{name}_values_cpu" not implemented for \'{_title(input)}\'')
+            raise RuntimeError(f"\"{name}_values_cpu\" not implemented for '{_title(input)}'")
         if dim is None:
             _need_elements(name, input, tuple(range(input.dim())))
             return whole(input)
@@ -279,27 +283,35 @@ def _moments(input: Tensor, name: str) -> Tensor:
 
 
 @function()
-def var(input: Tensor, dim: Any = None, unbiased: Any = None, keepdim: bool = False, *, correction: Any = None) -> Tensor:
+def var(
+    input: Tensor, dim: Any = None, unbiased: Any = None, keepdim: bool = False, *, correction: Any = None
+) -> Tensor:
     """The variance, over n - correction (1 by default). Source: torch.var."""
     dim, correction = _read_correction(dim, unbiased, correction)
     return _spread_moments(_moments(input, "std and var"), dim, correction, keepdim)[0]
 
 
 @function()
-def std(input: Tensor, dim: Any = None, unbiased: Any = None, keepdim: bool = False, *, correction: Any = None) -> Tensor:
+def std(
+    input: Tensor, dim: Any = None, unbiased: Any = None, keepdim: bool = False, *, correction: Any = None
+) -> Tensor:
     """The square root of the variance. Source: torch.std."""
     return var(input, dim, unbiased, keepdim, correction=correction).sqrt()
 
 
 @function(method=False)
-def var_mean(input: Tensor, dim: Any = None, unbiased: Any = None, keepdim: bool = False, *, correction: Any = None) -> Any:
+def var_mean(
+    input: Tensor, dim: Any = None, unbiased: Any = None, keepdim: bool = False, *, correction: Any = None
+) -> Any:
     """(variance, mean). Source: torch.var_mean."""
     dim, correction = _read_correction(dim, unbiased, correction)
     return _spread_moments(_moments(input, "std and var"), dim, correction, keepdim)
 
 
 @function(method=False)
-def std_mean(input: Tensor, dim: Any = None, unbiased: Any = None, keepdim: bool = False, *, correction: Any = None) -> Any:
+def std_mean(
+    input: Tensor, dim: Any = None, unbiased: Any = None, keepdim: bool = False, *, correction: Any = None
+) -> Any:
     """(standard deviation, mean). Source: torch.std_mean."""
     variance, middle = var_mean(input, dim, unbiased, keepdim, correction=correction)
     return variance.sqrt(), middle
@@ -348,4 +360,3 @@ def logcumsumexp(input: Tensor, dim: int) -> Tensor:
     """log of the running sum of exponentials. Source: torch.logcumsumexp."""
     dim = wrap_dim(dim, input.dim())
     return primitive(scan.logcumsumexp, (input,), (dim,)) if input.dim() else input.clone()
-

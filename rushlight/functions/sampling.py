@@ -39,7 +39,17 @@ def _sizes(size: tuple, kwargs: dict, name: str) -> tuple[int, ...]:
 
 
 @function(method=False)
-def rand(*size: Any, generator: Any = None, dtype: DType | None = None, layout: Any = None, device: Any = None, requires_grad: bool = False, pin_memory: bool = False, names: Any = None, **kwargs: Any) -> Tensor:
+def rand(
+    *size: Any,
+    generator: Any = None,
+    dtype: DType | None = None,
+    layout: Any = None,
+    device: Any = None,
+    requires_grad: bool = False,
+    pin_memory: bool = False,
+    names: Any = None,
+    **kwargs: Any,
+) -> Tensor:
     """Uniform numbers in [0, 1). Source: torch.rand."""
     kind = dtype or dtypes.get_default_dtype()
     shape = _sizes(size, kwargs, "rand")
@@ -47,7 +57,17 @@ def rand(*size: Any, generator: Any = None, dtype: DType | None = None, layout: 
 
 
 @function(method=False)
-def randn(*size: Any, generator: Any = None, dtype: DType | None = None, layout: Any = None, device: Any = None, requires_grad: bool = False, pin_memory: bool = False, names: Any = None, **kwargs: Any) -> Tensor:
+def randn(
+    *size: Any,
+    generator: Any = None,
+    dtype: DType | None = None,
+    layout: Any = None,
+    device: Any = None,
+    requires_grad: bool = False,
+    pin_memory: bool = False,
+    names: Any = None,
+    **kwargs: Any,
+) -> Tensor:
     """Normal numbers of mean 0 and variance 1. Source: torch.randn."""
     kind = dtype or dtypes.get_default_dtype()
     shape = _sizes(size, kwargs, "randn")
@@ -55,7 +75,18 @@ def randn(*size: Any, generator: Any = None, dtype: DType | None = None, layout:
 
 
 @function(method=False)
-def randint(*args: Any, low: Any = None, high: Any = None, size: Any = None, generator: Any = None, dtype: DType = int64, layout: Any = None, device: Any = None, requires_grad: bool = False, pin_memory: bool = False) -> Tensor:
+def randint(
+    *args: Any,
+    low: Any = None,
+    high: Any = None,
+    size: Any = None,
+    generator: Any = None,
+    dtype: DType = int64,
+    layout: Any = None,
+    device: Any = None,
+    requires_grad: bool = False,
+    pin_memory: bool = False,
+) -> Tensor:
     """Whole numbers in [low, high). Source: torch.randint."""
     given = list(args)
     if size is None:
@@ -71,20 +102,41 @@ def randint(*args: Any, low: Any = None, high: Any = None, size: Any = None, gen
 
 
 @function(method=False)
-def randperm(n: int, *, generator: Any = None, dtype: DType = int64, layout: Any = None, device: Any = None, requires_grad: bool = False, pin_memory: bool = False) -> Tensor:
+def randperm(
+    n: int,
+    *,
+    generator: Any = None,
+    dtype: DType = int64,
+    layout: Any = None,
+    device: Any = None,
+    requires_grad: bool = False,
+    pin_memory: bool = False,
+) -> Tensor:
     """The numbers 0, ..., n - 1 in random order. Source: torch.randperm."""
     kind = dtype or int64
     return _made(stream_of(generator).randperm(n, kind), kind, device, requires_grad)
 
 
 def _like(name: str, draw: Any) -> Any:
-    def make(input: Tensor, *, dtype: DType | None = None, layout: Any = None, device: Any = None, requires_grad: bool = False, memory_format: Any = None, generator: Any = None, pin_memory: bool = False) -> Tensor:
+    def make(
+        input: Tensor,
+        *,
+        dtype: DType | None = None,
+        layout: Any = None,
+        device: Any = None,
+        requires_grad: bool = False,
+        memory_format: Any = None,
+        generator: Any = None,
+        pin_memory: bool = False,
+    ) -> Tensor:
         kind = dtype or dtype_of(input)
         where = input._storage.device if device is None else device
         return _made(draw(stream_of(generator), shape_of(input), kind), kind, where, requires_grad)
 
     make.__name__ = name
-    make.__doc__ = f"As torch.{name.removesuffix('_like')}, of input's sizes, dtype and device. Source: torch.{name}."
+    make.__doc__ = (
+        f"As torch.{name.removesuffix('_like')}, of input's sizes, dtype and device. Source: torch.{name}."
+    )
     return function(name, method=False, out=False)(make)
 
 
@@ -93,7 +145,18 @@ randn_like = _like("randn_like", lambda s, shape, kind: s.normal(shape, kind))
 
 
 @function(method=False, out=False)
-def randint_like(input: Tensor, *args: Any, low: Any = None, high: Any = None, dtype: DType | None = None, layout: Any = None, device: Any = None, requires_grad: bool = False, memory_format: Any = None, generator: Any = None) -> Tensor:
+def randint_like(
+    input: Tensor,
+    *args: Any,
+    low: Any = None,
+    high: Any = None,
+    dtype: DType | None = None,
+    layout: Any = None,
+    device: Any = None,
+    requires_grad: bool = False,
+    memory_format: Any = None,
+    generator: Any = None,
+) -> Tensor:
     """Whole numbers in [low, high) of input's sizes. Source: torch.randint_like."""
     given = list(args)
     high = given.pop() if high is None else high
@@ -105,14 +168,31 @@ def randint_like(input: Tensor, *args: Any, low: Any = None, high: Any = None, d
 
 
 @function(method=False)
-def normal(mean: Any, std: Any = 1.0, size: Any = None, *, generator: Any = None, dtype: DType | None = None, layout: Any = None, device: Any = None, requires_grad: bool = False, pin_memory: bool = False) -> Tensor:
+def normal(
+    mean: Any,
+    std: Any = 1.0,
+    size: Any = None,
+    *,
+    generator: Any = None,
+    dtype: DType | None = None,
+    layout: Any = None,
+    device: Any = None,
+    requires_grad: bool = False,
+    pin_memory: bool = False,
+) -> Tensor:
     """Normal numbers of a mean and a standard deviation, each a number or a tensor. Source: torch.normal."""
     if size is not None:
         kind = dtype or dtypes.get_default_dtype()
-        return _made(stream_of(generator).normal(sizes_from((size,)), kind, mean, std), kind, device, requires_grad)
+        return _made(
+            stream_of(generator).normal(sizes_from((size,)), kind, mean, std), kind, device, requires_grad
+        )
     if isinstance(std, Tensor) and bool((std < 0).any()):
         raise RuntimeError("normal expects all elements of std >= 0.0")
-    shape = (mean + std).shape if isinstance(mean, Tensor) and isinstance(std, Tensor) else (mean if isinstance(mean, Tensor) else std).shape
+    shape = (
+        (mean + std).shape
+        if isinstance(mean, Tensor) and isinstance(std, Tensor)
+        else (mean if isinstance(mean, Tensor) else std).shape
+    )
     kind = dtype_of(mean if isinstance(mean, Tensor) else std)
     drawn = from_array(stream_of(generator).normal(tuple(shape), kind), kind)
     return (drawn * std + mean).detach()
@@ -128,7 +208,9 @@ def bernoulli(input: Tensor, p: Any = None, *, generator: Any = None) -> Tensor:
 
 
 @function()
-def multinomial(input: Tensor, num_samples: int, replacement: bool = False, *, generator: Any = None) -> Tensor:
+def multinomial(
+    input: Tensor, num_samples: int, replacement: bool = False, *, generator: Any = None
+) -> Tensor:
     """Positions drawn with the probabilities that each row gives. Source: torch.multinomial."""
     return from_array(stream_of(generator).multinomial(array_of(input), num_samples, replacement), int64)
 
@@ -185,7 +267,9 @@ def _normal(s: Stream, t: Tensor, mean: float = 0, std: float = 1) -> np.ndarray
     return s.normal(shape_of(t), dtype_of(t), mean, std, contiguous=contiguous_of(t))
 
 
-def _random(s: Stream, t: Tensor, from_: int | None = None, to: int | None = None, **named: Any) -> np.ndarray:
+def _random(
+    s: Stream, t: Tensor, from_: int | None = None, to: int | None = None, **named: Any
+) -> np.ndarray:
     from_ = named.get("from", from_)
     kind = dtype_of(t)
     if from_ is None and to is None:
@@ -208,11 +292,19 @@ _filling("normal_", _normal, "normal numbers of `mean` and `std`")
 _filling("random_", _random, "whole numbers in [from, to), by default all that the dtype counts")
 _filling("bernoulli_", _bernoulli, "1 with probability p, else 0")
 _filling(
-    "exponential_", lambda s, t, lambd=1.0: s.exponential(shape_of(t), dtype_of(t), lambd), "exponential numbers of rate lambd"
+    "exponential_",
+    lambda s, t, lambd=1.0: s.exponential(shape_of(t), dtype_of(t), lambd),
+    "exponential numbers of rate lambd",
 )
-_filling("geometric_", lambda s, t, p: s.geometric(p, shape_of(t), dtype_of(t)), "geometric numbers of probability p")
 _filling(
-    "cauchy_", lambda s, t, median=0.0, sigma=1.0: s.cauchy(shape_of(t), dtype_of(t), median, sigma), "Cauchy numbers"
+    "geometric_",
+    lambda s, t, p: s.geometric(p, shape_of(t), dtype_of(t)),
+    "geometric numbers of probability p",
+)
+_filling(
+    "cauchy_",
+    lambda s, t, median=0.0, sigma=1.0: s.cauchy(shape_of(t), dtype_of(t), median, sigma),
+    "Cauchy numbers",
 )
 _filling(
     "log_normal_",
@@ -224,5 +316,3 @@ _filling(
 def dropout_mask(shape: tuple[int, ...], keep: float) -> Tensor:
     """1 with probability `keep`, else 0, float32, off the tape: what dropout multiplies by."""
     return from_array(default_generator.stream.bernoulli(keep, shape, float32), float32)
-
-

@@ -62,7 +62,9 @@ def view_dtype(input: Tensor, dtype: DType) -> Tensor:
         return view(movement.reshape, input, (shape_of(input),), shape_of(input))
     if before.itemsize != dtype.itemsize:
         if not input.dim():
-            raise RuntimeError(f"self.dim() cannot be 0 to view {before} as {dtype} (different element sizes)")
+            raise RuntimeError(
+                f"self.dim() cannot be 0 to view {before} as {dtype} (different element sizes)"
+            )
         last = input.shape[-1] * before.itemsize
         if last % dtype.itemsize:
             raise RuntimeError(
@@ -70,7 +72,9 @@ def view_dtype(input: Tensor, dtype: DType) -> Tensor:
                 f"(different element sizes), but got {input.shape[-1]}"
             )
         if input.stride(-1) != 1:
-            raise RuntimeError(f"self.stride(-1) must be 1 to view {before} as {dtype}, but got {input.stride(-1)}")
+            raise RuntimeError(
+                f"self.stride(-1) must be 1 to view {before} as {dtype}, but got {input.stride(-1)}"
+            )
     return view(movement.bitcast, input, (dtype,))
 
 
@@ -195,7 +199,11 @@ def t(input: Tensor) -> Tensor:
     """The transpose of a matrix; a vector as it is. Source: torch.t."""
     if input.dim() > 2:
         raise RuntimeError(f"t() expects a tensor with <= 2 dimensions, but self is {input.dim()}D")
-    return transpose(input, 0, 1) if input.dim() == 2 else view(movement.reshape, input, (shape_of(input),), shape_of(input))
+    return (
+        transpose(input, 0, 1)
+        if input.dim() == 2
+        else view(movement.reshape, input, (shape_of(input),), shape_of(input))
+    )
 
 
 @function()
@@ -231,7 +239,9 @@ def _transposed_property(self: Tensor) -> Tensor:
 
 def _matrix_transposed(self: Tensor) -> Tensor:
     if self.dim() < 2:
-        raise RuntimeError(f"tensor.mT is only supported on matrices or batches of matrices. Got {self.dim()}-D tensor.")
+        raise RuntimeError(
+            f"tensor.mT is only supported on matrices or batches of matrices. Got {self.dim()}-D tensor."
+        )
     return transpose(self, -2, -1)
 
 
@@ -393,7 +403,9 @@ def _pieces(input: Tensor, dim: int, bounds: Sequence[tuple[int, int]]) -> tuple
 
 
 @function()
-def split(input: Tensor, split_size_or_sections: Any = None, dim: int = 0, *, split_size: Any = None) -> tuple[Tensor, ...]:
+def split(
+    input: Tensor, split_size_or_sections: Any = None, dim: int = 0, *, split_size: Any = None
+) -> tuple[Tensor, ...]:
     """Consecutive views of one size (the last may be smaller), or of given sizes. Source: torch.split.
 
     >>> import rushlight as torch
@@ -438,11 +450,15 @@ def chunk(input: Tensor, chunks: int, dim: int = 0) -> tuple[Tensor, ...]:
 
 
 @function()
-def tensor_split(input: Tensor, indices_or_sections: Any, dim: int = 0, *, sections: Any = None, indices: Any = None) -> tuple[Tensor, ...]:
+def tensor_split(
+    input: Tensor, indices_or_sections: Any, dim: int = 0, *, sections: Any = None, indices: Any = None
+) -> tuple[Tensor, ...]:
     """Views cut at positions, or into nearly equal sections. Source: torch.tensor_split."""
     shape = shape_of(input)
     if not shape:
-        raise RuntimeError("tensor_split expected at least a 1-dimensional tensor, but got a tensor with 0 dims")
+        raise RuntimeError(
+            "tensor_split expected at least a 1-dimensional tensor, but got a tensor with 0 dims"
+        )
     dim = wrap_dim(dim, len(shape))
     n = shape[dim]
     at = indices_or_sections
@@ -521,7 +537,9 @@ def as_strided(input: Tensor, size: Any, stride: Any, storage_offset: int | None
     if len(size) != len(stride):
         raise RuntimeError("mismatch in length of strides and shape")
     if any(s < 0 for s in stride):
-        raise RuntimeError(f"as_strided: Negative strides are not supported at the moment, got strides: {list(stride)}")
+        raise RuntimeError(
+            f"as_strided: Negative strides are not supported at the moment, got strides: {list(stride)}"
+        )
     offset = input.storage_offset() if storage_offset is None else storage_offset
     last = offset + sum((n - 1) * s for n, s in zip(size, stride))
     held = count(input._storage.shape()) * input._storage.kind().itemsize // dtype_of(input).itemsize
@@ -608,7 +626,11 @@ def contiguous(input: Tensor, memory_format: Any = contiguous_format) -> Tensor:
 @function("is_contiguous", top=False)
 def is_contiguous_in(input: Tensor, memory_format: Any = contiguous_format) -> bool:
     """Whether the elements stand in memory in this order, without gaps."""
-    order = _order_of(memory_format, input) if memory_format is not contiguous_format and input.dim() in (4, 5) else None
+    order = (
+        _order_of(memory_format, input)
+        if memory_format is not contiguous_format and input.dim() in (4, 5)
+        else None
+    )
     if memory_format in (channels_last, channels_last_3d) and order is None:
         return False
     if order is None:
@@ -654,7 +676,9 @@ def cat(tensors: Sequence[Tensor], dim: int = 0) -> Tensor:
     for i, x in enumerate(parts[1:], 1):
         other = shape_of(x)
         if len(other) != len(shape):
-            raise ShapeError(f"Tensors must have same number of dimensions: got {len(shape)} and {len(other)}")
+            raise ShapeError(
+                f"Tensors must have same number of dimensions: got {len(shape)} and {len(other)}"
+            )
         for d, (a, b) in enumerate(zip(shape, other)):
             if a != b and d != dim:
                 raise ShapeError(
@@ -715,7 +739,9 @@ def _repeated(x: Node, times: tuple) -> Node:
 
 
 _repeat = Op("RepeatBackward0", _repeated)
-Tensor.repeat = lambda self, *args, repeats=None: repeat(self, *args) if repeats is None else repeat(self, repeats)  # type: ignore[attr-defined]
+Tensor.repeat = lambda self, *args, repeats=None: (
+    repeat(self, *args) if repeats is None else repeat(self, repeats)
+)  # type: ignore[attr-defined]
 
 
 @function()
@@ -730,7 +756,9 @@ def flip(input: Tensor, *dims: Any) -> Tensor:
     """The order along `dims` turned round. Source: torch.flip."""
     chosen = tuple([wrap_dim(d, input.dim()) for d in sizes_from(dims)])
     if len(set(chosen)) != len(chosen):
-        raise RuntimeError(f"dim {next(d for d in chosen if chosen.count(d) > 1)} appears multiple times in the list of dims")
+        raise RuntimeError(
+            f"dim {next(d for d in chosen if chosen.count(d) > 1)} appears multiple times in the list of dims"
+        )
     return primitive(movement.flip, (input,), (chosen if input.dim() else (),))
 
 
@@ -777,7 +805,9 @@ def view_as_real(input: Tensor) -> Tensor:
 def view_as_complex(input: Tensor) -> Tensor:
     """Pairs along the last dimension as complex numbers, sharing memory. Source: torch.view_as_complex."""
     if dtype_of(input).is_complex or not dtype_of(input).is_floating_point:
-        raise RuntimeError(f"view_as_complex is only supported for half, float and double tensors, but got {input.dtype}")
+        raise RuntimeError(
+            f"view_as_complex is only supported for half, float and double tensors, but got {input.dtype}"
+        )
     if not input.dim() or input.shape[-1] != 2:
         raise RuntimeError("Tensor must have a last dimension of size 2")
     return view(movement.view_as_complex, input, ())
@@ -805,7 +835,9 @@ Tensor.imag = property(imag, lambda self, value: imag(self).copy_(value))  # typ
 def complex(real: Tensor, imag: Tensor) -> Tensor:
     """real + 1j * imag. Source: torch.complex."""
     if dtype_of(need_tensor("complex", real)) is not dtype_of(need_tensor("complex", imag, 2, "imag")):
-        raise RuntimeError(f"Expected object of scalar type {real.dtype} but got scalar type {imag.dtype} for second argument")
+        raise RuntimeError(
+            f"Expected object of scalar type {real.dtype} but got scalar type {imag.dtype} for second argument"
+        )
     return primitive(elementwise.complex_, (real, imag))
 
 
@@ -816,4 +848,3 @@ def broadcast_operands(name: str, *values: Any) -> list[Tensor]:
     for x in made:
         shape = broadcast(shape, shape_of(x))
     return [expand(x, shape) if shape_of(x) != shape else x for x in made]
-

@@ -84,7 +84,9 @@ def _implicit_dim(name: str, ndim: int, stacklevel: int) -> int:
     return 0 if ndim in (0, 1, 3) else 1
 
 
-def softmax(input: Tensor, dim: int | None = None, _stacklevel: int = 3, dtype: DType | None = None) -> Tensor:
+def softmax(
+    input: Tensor, dim: int | None = None, _stacklevel: int = 3, dtype: DType | None = None
+) -> Tensor:
     """exp(input) over its sum along dim; without dim, along 0 or 1 and with a warning.
 
     Args:
@@ -105,14 +107,18 @@ def log_softmax(
     return _along("log_softmax", _log_softmax, input, dim, dtype)
 
 
-def softmin(input: Tensor, dim: int | None = None, _stacklevel: int = 3, dtype: DType | None = None) -> Tensor:
+def softmin(
+    input: Tensor, dim: int | None = None, _stacklevel: int = 3, dtype: DType | None = None
+) -> Tensor:
     """softmax(-input). Source: torch.nn.functional.softmin."""
     if dim is None:
         dim = _implicit_dim("softmin", need_tensor("softmin", input).dim(), _stacklevel)
     return _along("softmax", _softmax, -input, dim, dtype)
 
 
-def gumbel_softmax(logits: Tensor, tau: float = 1, hard: bool = False, eps: float = 1e-10, dim: int = -1) -> Tensor:
+def gumbel_softmax(
+    logits: Tensor, tau: float = 1, hard: bool = False, eps: float = 1e-10, dim: int = -1
+) -> Tensor:
     """A random point near a corner of the simplex: softmax((logits + Gumbel noise) / tau).
 
     Args:

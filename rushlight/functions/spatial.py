@@ -85,7 +85,7 @@ def refuse(kernel: str, tensor: Tensor, *, whole: bool = False, truth: bool = Tr
     if category == COMPLEX or (truth and category == BOOL) or (whole and category in (BOOL, INTEGRAL)):
         name = dtype_of(tensor).name
         title = _TITLES.get(name) or {"int64": "Long", "int32": "Int", "uint8": "Byte"}.get(name, name)
-        raise NotImplementedError(f'"{kernel}" not implemented for \'{title}\'')
+        raise NotImplementedError(f"\"{kernel}\" not implemented for '{title}'")
 
 
 def wide(n: int, step: int) -> int:

@@ -55,7 +55,9 @@ def _count(shape: tuple[int, ...]) -> int:
     return n
 
 
-def pullback(outputs: Sequence[Node], inputs: Sequence[Node], grads: Sequence[Node | None]) -> list[Node | None]:
+def pullback(
+    outputs: Sequence[Node], inputs: Sequence[Node], grads: Sequence[Node | None]
+) -> list[Node | None]:
     """Gradients of `inputs` from gradients of `outputs`; None where an input does not matter.
 
     Integer and boolean values stop the flow. `inputs` are taken as independent of one another.

@@ -29,13 +29,15 @@ class Node:
 
     __slots__ = ("prim", "inputs", "params", "shape", "dtype", "buffer", "line", "__weakref__")
 
+    line: tuple[str, int]
+
     def __init__(self, prim: Any, inputs: tuple, params: tuple, shape: tuple, dtype: Any) -> None:
         self.prim = prim
         self.inputs = inputs
         self.params = params
         self.shape = shape
         self.dtype = dtype
-        self.buffer = None
+        self.buffer: Any = None
 
     def __getattr__(self, name: str) -> Any:
         prim = PRIMITIVES.get(name)

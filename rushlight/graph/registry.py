@@ -127,6 +127,8 @@ class Binary(Primitive):
 
     __slots__ = ("to_bool",)
 
+    to_bool: bool
+
     def __call__(self, a: Any, b: Any) -> Node:
         if type(b) is not Node:
             b = constant(b, a.dtype)
@@ -161,7 +163,9 @@ def binary(
     return prim
 
 
-def movement(name: str, doc: str, *, numpy: Callable, shape: Callable, vjp: Any = None, **more: Any) -> Primitive:
+def movement(
+    name: str, doc: str, *, numpy: Callable, shape: Callable, vjp: Any = None, **more: Any
+) -> Primitive:
     """Declare a primitive that moves elements without computing any."""
     return Primitive(name, doc, kind=MOVEMENT, numpy=numpy, shape=shape, vjp=vjp, moves=True, **more)
 

@@ -1,9 +1,9 @@
 """A graph as text, one node a line, in running order: `RUSHLIGHT_SHOW=graph` prints it before it runs.
 
-    %0 = buffer float32[8]
-    %1 = constant 1.001 float32[]
-    %2 = mul(%0, %1) float32[8]
-    -> %2
+%0 = buffer float32[8]
+%1 = constant 1.001 float32[]
+%2 = mul(%0, %1) float32[8]
+-> %2
 """
 
 from __future__ import annotations

@@ -1,7 +1,5 @@
 """`torch.jit`: decorators and questions that programs carry along. Nothing is compiled: a function stays itself."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import Any, Final, NamedTuple
 
@@ -45,7 +43,9 @@ class CompilationUnit:
     """Holds scripted code in PyTorch. Raises: UnsupportedError."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
-        raise UnsupportedError("torch.jit.CompilationUnit: TorchScript source is not run here; call Python functions")
+        raise UnsupportedError(
+            "torch.jit.CompilationUnit: TorchScript source is not run here; call Python functions"
+        )
 
 
 def _itself(name: str) -> Callable:
@@ -105,12 +105,16 @@ def _isinstance(obj: Any, target_type: Any) -> bool:
 
 def save(m: Any, f: Any, _extra_files: Any = None) -> None:
     """Raises: UnsupportedError, for TorchScript files are programs."""
-    raise UnsupportedError("torch.jit.save: TorchScript files are not written here; use torch.save(model.state_dict(), f)")
+    raise UnsupportedError(
+        "torch.jit.save: TorchScript files are not written here; use torch.save(model.state_dict(), f)"
+    )
 
 
 def load(f: Any, map_location: Any = None, _extra_files: Any = None) -> Any:
     """Raises: UnsupportedError, for TorchScript files are programs."""
-    raise UnsupportedError("torch.jit.load: TorchScript files are not read here; save the state_dict and load that")
+    raise UnsupportedError(
+        "torch.jit.load: TorchScript files are not read here; save the state_dict and load that"
+    )
 
 
 def enable_onednn_fusion(enabled: bool) -> None:

@@ -28,7 +28,8 @@ def _by_weight(convolution, input, weight_size, grad_output, options):
 
 
 def _gradient(convolution, input, weight, grad_output, options, wanted):
-    recorded = is_grad_enabled()
+    given = [tensor for tensor in (input, weight, grad_output) if tensor is not wanted]
+    recorded = is_grad_enabled() and any(tensor.requires_grad for tensor in given)
     with enable_grad():
         output = convolution(input, weight, None, *options)
     (result,) = gradient((output,), (wanted,), (grad_output,), create_graph=recorded)

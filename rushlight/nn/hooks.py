@@ -170,9 +170,7 @@ def _spread(positions, values, size):
 
 
 def _through_boundary(callback, args):
-    """(args, positions of its tensors), the tensors seen by callback in backward; positions None if none
-    will be.
-    """
+    """(args, positions of its tensors), the tensors passed on; positions are None if backward skips them."""
     positions = [i for i, arg in enumerate(args) if isinstance(arg, Tensor)]
     if not is_grad_enabled() or not any(args[i].requires_grad for i in positions):
         return args, None

@@ -135,7 +135,9 @@ def turned(w: Node, groups: int) -> Node:
     return split.reshape((groups * c, O // groups, *kernel))
 
 
-def _convolution_input(g: Node, out: Node, x: Node, w: Node, stride, padding, dilation, stretch, groups) -> Node:
+def _convolution_input(
+    g: Node, out: Node, x: Node, w: Node, stride, padding, dilation, stretch, groups
+) -> Node:
     around = []
     for n, k, gn, s, (low, _), d, t in zip(
         x.shape[2:], w.shape[2:], g.shape[2:], stride, padding, dilation, stretch
@@ -147,7 +149,9 @@ def _convolution_input(g: Node, out: Node, x: Node, w: Node, stride, padding, di
     return g.convolution(turned(w.conj(), groups), stretch, tuple(around), dilation, stride, groups)
 
 
-def _convolution_kernel(g: Node, out: Node, x: Node, w: Node, stride, padding, dilation, stretch, groups) -> Node:
+def _convolution_kernel(
+    g: Node, out: Node, x: Node, w: Node, stride, padding, dilation, stretch, groups
+) -> Node:
     dims = tuple(range(2, len(x.shape)))
     N, C = x.shape[:2]
     O = w.shape[0]

@@ -10,9 +10,8 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from ..dtypes import DType
+from ..dtypes import DType, complex128, float64
 from ..dtypes import bool as bool_dtype
-from ..dtypes import complex128, float64
 from ..graph.node import Node, constant
 from ..graph.registry import ELEMENTWISE, Primitive, Unary, binary, unary
 from ..shapes import broadcast_all
@@ -86,7 +85,10 @@ def _fmod(np: Any, a: Any, b: Any) -> Any:
 
 
 floor_divide = binary(
-    "floor_divide", "The largest whole number not above a / b.", numpy=_floor_divide, samples=pairs(0.5, 2.0, False)
+    "floor_divide",
+    "The largest whole number not above a / b.",
+    numpy=_floor_divide,
+    samples=pairs(0.5, 2.0, False),
 )
 trunc_divide = binary(
     "trunc_divide", "a / b rounded towards zero.", numpy=_trunc_divide, samples=pairs(0.5, 2.0, False)
@@ -185,7 +187,10 @@ copysign = binary(
     samples=pairs(0.5, 2.0),
 )
 nextafter = binary(
-    "nextafter", "The number next to a towards b.", numpy=lambda np, a, b: np.nextafter(a, b), samples=pairs(grad=False)
+    "nextafter",
+    "The number next to a towards b.",
+    numpy=lambda np, a, b: np.nextafter(a, b),
+    samples=pairs(grad=False),
 )
 
 # ---------------------------------------------------------------- functions of one number
@@ -232,6 +237,8 @@ imag = unary(
     vjp=lambda g, out, x: g.cast(x.dtype) * 1j,
     samples=(call(Array((2, 3), dtype="complex128")),),
 )
+
+
 def _complex(np: Any, a: Any, b: Any) -> Any:
     out = np.empty(np.broadcast_shapes(a.shape, b.shape), np.result_type(a.dtype, np.complex64))
     out.real, out.imag = a, b  # a + 1j * b would turn infinities into NaN
@@ -251,9 +258,15 @@ complex_ = Primitive(
 )
 
 
-exp = unary("exp", "e ** x.", numpy=lambda np, x: np.exp(x), vjp=lambda g, out, x: g * out.conj(), samples=floats())
+exp = unary(
+    "exp", "e ** x.", numpy=lambda np, x: np.exp(x), vjp=lambda g, out, x: g * out.conj(), samples=floats()
+)
 exp2 = unary(
-    "exp2", "2 ** x.", numpy=lambda np, x: np.exp2(x), vjp=lambda g, out, x: g * (out * LN2).conj(), samples=floats()
+    "exp2",
+    "2 ** x.",
+    numpy=lambda np, x: np.exp2(x),
+    vjp=lambda g, out, x: g * (out * LN2).conj(),
+    samples=floats(),
 )
 expm1 = unary(
     "expm1",
@@ -263,7 +276,11 @@ expm1 = unary(
     samples=floats(),
 )
 log = unary(
-    "log", "The natural logarithm.", numpy=lambda np, x: np.log(x), vjp=lambda g, out, x: g / x.conj(), samples=floats(0.3, 3)
+    "log",
+    "The natural logarithm.",
+    numpy=lambda np, x: np.log(x),
+    vjp=lambda g, out, x: g / x.conj(),
+    samples=floats(0.3, 3),
 )
 log2 = unary(
     "log2",
@@ -307,9 +324,19 @@ reciprocal = unary(
     vjp=lambda g, out, x: -g * (out * out).conj(),
     samples=floats(0.3, 3),
 )
-sin = unary("sin", "The sine of x radians.", numpy=lambda np, x: np.sin(x), vjp=lambda g, out, x: g * x.cos().conj(), samples=floats())
+sin = unary(
+    "sin",
+    "The sine of x radians.",
+    numpy=lambda np, x: np.sin(x),
+    vjp=lambda g, out, x: g * x.cos().conj(),
+    samples=floats(),
+)
 cos = unary(
-    "cos", "The cosine of x radians.", numpy=lambda np, x: np.cos(x), vjp=lambda g, out, x: -g * x.sin().conj(), samples=floats()
+    "cos",
+    "The cosine of x radians.",
+    numpy=lambda np, x: np.cos(x),
+    vjp=lambda g, out, x: -g * x.sin().conj(),
+    samples=floats(),
 )
 tan = unary(
     "tan",
@@ -340,10 +367,18 @@ atan = unary(
     samples=floats(),
 )
 sinh = unary(
-    "sinh", "The hyperbolic sine.", numpy=lambda np, x: np.sinh(x), vjp=lambda g, out, x: g * x.cosh().conj(), samples=floats()
+    "sinh",
+    "The hyperbolic sine.",
+    numpy=lambda np, x: np.sinh(x),
+    vjp=lambda g, out, x: g * x.cosh().conj(),
+    samples=floats(),
 )
 cosh = unary(
-    "cosh", "The hyperbolic cosine.", numpy=lambda np, x: np.cosh(x), vjp=lambda g, out, x: g * x.sinh().conj(), samples=floats()
+    "cosh",
+    "The hyperbolic cosine.",
+    numpy=lambda np, x: np.cosh(x),
+    vjp=lambda g, out, x: g * x.sinh().conj(),
+    samples=floats(),
 )
 tanh = unary(
     "tanh",
@@ -363,8 +398,11 @@ acosh = unary(
     "acosh",
     "The inverse of cosh, for x >= 1.",
     numpy=lambda np, x: np.arccosh(x),
-    vjp=lambda g, out, x: g * (x * x - 1).rsqrt().conj() if not x.dtype.is_complex
-    else g * ((x - 1).rsqrt() * (x + 1).rsqrt()).conj(),
+    vjp=lambda g, out, x: (
+        g * (x * x - 1).rsqrt().conj()
+        if not x.dtype.is_complex
+        else g * ((x - 1).rsqrt() * (x + 1).rsqrt()).conj()
+    ),
     samples=floats(1.3, 3),
 )
 atanh = unary(
@@ -438,10 +476,30 @@ def _flat(g: Node, out: Node, x: Node) -> Node:
     return constant(0, x.dtype).expand(x.shape)
 
 
-floor = unary("floor", "The largest whole number not above x.", numpy=lambda np, x: np.floor(x), vjp=_flat, samples=floats())
-ceil = unary("ceil", "The smallest whole number not below x.", numpy=lambda np, x: np.ceil(x), vjp=_flat, samples=floats())
-trunc = unary("trunc", "x without its fraction.", numpy=lambda np, x: np.trunc(x), vjp=_flat, samples=floats())
-round = unary("round", "The nearest whole number; halves go to the even one.", numpy=lambda np, x: np.rint(x), vjp=_flat, samples=floats())
+floor = unary(
+    "floor",
+    "The largest whole number not above x.",
+    numpy=lambda np, x: np.floor(x),
+    vjp=_flat,
+    samples=floats(),
+)
+ceil = unary(
+    "ceil",
+    "The smallest whole number not below x.",
+    numpy=lambda np, x: np.ceil(x),
+    vjp=_flat,
+    samples=floats(),
+)
+trunc = unary(
+    "trunc", "x without its fraction.", numpy=lambda np, x: np.trunc(x), vjp=_flat, samples=floats()
+)
+round = unary(
+    "round",
+    "The nearest whole number; halves go to the even one.",
+    numpy=lambda np, x: np.rint(x),
+    vjp=_flat,
+    samples=floats(),
+)
 
 # ---------------------------------------------------------------- comparisons
 
@@ -457,13 +515,25 @@ def _to_bool(*args: Any) -> DType:
     return bool_dtype
 
 
-isnan = unary("isnan", "Whether x is not a number.", numpy=lambda np, x: np.isnan(x), dtype=_to_bool, samples=floats())
-isinf = unary("isinf", "Whether x is infinite.", numpy=lambda np, x: np.isinf(x), dtype=_to_bool, samples=floats())
+isnan = unary(
+    "isnan", "Whether x is not a number.", numpy=lambda np, x: np.isnan(x), dtype=_to_bool, samples=floats()
+)
+isinf = unary(
+    "isinf", "Whether x is infinite.", numpy=lambda np, x: np.isinf(x), dtype=_to_bool, samples=floats()
+)
 isfinite = unary(
-    "isfinite", "Whether x is neither infinite nor NaN.", numpy=lambda np, x: np.isfinite(x), dtype=_to_bool, samples=floats()
+    "isfinite",
+    "Whether x is neither infinite nor NaN.",
+    numpy=lambda np, x: np.isfinite(x),
+    dtype=_to_bool,
+    samples=floats(),
 )
 signbit = unary(
-    "signbit", "Whether the sign bit is set.", numpy=lambda np, x: np.signbit(x), dtype=_to_bool, samples=floats()
+    "signbit",
+    "Whether the sign bit is set.",
+    numpy=lambda np, x: np.signbit(x),
+    dtype=_to_bool,
+    samples=floats(),
 )
 
 # ---------------------------------------------------------------- bits
@@ -473,10 +543,15 @@ bitwise_and = binary("bitwise_and", "a & b.", numpy=lambda np, a, b: a & b, samp
 bitwise_or = binary("bitwise_or", "a | b.", numpy=lambda np, a, b: a | b, samples=_WHOLE)
 bitwise_xor = binary("bitwise_xor", "a ^ b.", numpy=lambda np, a, b: a ^ b, samples=_WHOLE)
 bitwise_not = unary(
-    "bitwise_not", "~x; `not` for booleans.", numpy=lambda np, x: ~x, samples=(call(Array((2, 3), 0, 9, "int64")),)
+    "bitwise_not",
+    "~x; `not` for booleans.",
+    numpy=lambda np, x: ~x,
+    samples=(call(Array((2, 3), 0, 9, "int64")),),
 )
 shift_left = binary("shift_left", "a << b.", numpy=lambda np, a, b: np.left_shift(a, b), samples=_WHOLE)
-shift_right = binary("shift_right", "a >> b, keeping the sign.", numpy=lambda np, a, b: np.right_shift(a, b), samples=_WHOLE)
+shift_right = binary(
+    "shift_right", "a >> b, keeping the sign.", numpy=lambda np, a, b: np.right_shift(a, b), samples=_WHOLE
+)
 gcd = binary("gcd", "The greatest common divisor.", numpy=lambda np, a, b: np.gcd(a, b), samples=_WHOLE)
 lcm = binary("lcm", "The least common multiple.", numpy=lambda np, a, b: np.lcm(a, b), samples=_WHOLE)
 
@@ -547,7 +622,10 @@ cast = Unary(
     moves=True,
     vjp=_cast_rule,
     grad_name="ToCopyBackward0",
-    samples=(call(Array((2, 3)), params=(complex128,)), call(Array((2, 3), 0, 5, "int64"), params=(float64,))),
+    samples=(
+        call(Array((2, 3)), params=(complex128,)),
+        call(Array((2, 3), 0, 5, "int64"), params=(float64,)),
+    ),
 )
 copy = unary(
     "copy",

@@ -39,7 +39,9 @@ def _wrapped(np: Any, what: str, index: Any, n: int, dim: int) -> Any:
 
 def _at(np: Any, index: Any, dim: int) -> tuple:
     """Open grids for every dimension but `dim`, where `index` itself stands."""
-    grids: list = [np.arange(n).reshape((n,) + (1,) * (index.ndim - d - 1)) for d, n in enumerate(index.shape)]
+    grids: list = [
+        np.arange(n).reshape((n,) + (1,) * (index.ndim - d - 1)) for d, n in enumerate(index.shape)
+    ]
     grids[dim] = index
     return tuple(grids)
 
@@ -96,15 +98,43 @@ _UFUNCS = {
 def _scatter_base(g: Node, out: Node, x: Node, index: Node, src: Node, dim: int, mode: str) -> Node:
     if mode == "sum":
         return g
-    assert mode == "set", mode
-    return g.scatter(index, constant(0, g.dtype).expand(index.shape), dim, "set")
+    if mode == "prod":
+        # The product of what was written there, without dividing by x.
+        return g * constant(1, x.dtype).expand(x.shape).scatter(index, src, dim, "prod").conj()
+    if mode == "set":
+        return g.scatter(index, constant(0, g.dtype).expand(index.shape), dim, "set")
+    return x.eq(out).where(_even_share(g, out, x, index, src, dim), 0)
 
 
 def _scatter_source(g: Node, out: Node, x: Node, index: Node, src: Node, dim: int, mode: str) -> Node:
-    part = g.gather(index, dim)
-    if src.shape == index.shape:
-        return part
-    return part.unslice(src.shape, tuple((0, n, 1) for n in index.shape))
+    used = src if src.shape == index.shape else src.slice(tuple([(0, n, 1) for n in index.shape]))
+    if mode == "prod":
+        part = _product_of_others(g, out, x, index, used, dim)
+    elif mode in ("set", "sum"):
+        part = g.gather(index, dim)
+    else:
+        hit = used.eq(out.gather(index, dim))
+        part = hit.where(_even_share(g, out, x, index, src, dim).gather(index, dim), 0)
+    return part if used is src else part.unslice(src.shape, tuple([(0, n, 1) for n in index.shape]))
+
+
+def _even_share(g: Node, out: Node, x: Node, index: Node, src: Node, dim: int) -> Node:
+    """g over the number of elements, the base's own among them, that are the extreme at each place."""
+    used = src if src.shape == index.shape else src.slice(tuple([(0, n, 1) for n in index.shape]))
+    hits = used.eq(out.gather(index, dim)).cast(g.dtype)
+    return g / x.eq(out).cast(g.dtype).scatter(index, hits, dim, "sum")
+
+
+def _product_of_others(g: Node, out: Node, x: Node, index: Node, src: Node, dim: int) -> Node:
+    """g times the product of everything else that went to the same place; division only by what is not 0."""
+    zero = src.eq(0)
+    zeros = (
+        constant(0, g.dtype).expand(x.shape).scatter(index, zero.cast(g.dtype), dim, "sum").gather(index, dim)
+    )
+    only = zero & zeros.eq(1)
+    rest = x.scatter(index, only.where(1, src), dim, "prod").gather(index, dim)
+    share = out.gather(index, dim) / zero.where(1, src)
+    return g.gather(index, dim) * only.where(rest, share).conj()
 
 
 scatter = Primitive(
@@ -120,6 +150,8 @@ scatter = Primitive(
     samples=(
         call((3, 4), _INDEX, (2, 2), params=(0, "sum")),
         call((3, 4), Array((1, 2), 0, 2, "int64", True), (2, 3), params=(0, "set")),
+        call((3, 4), _INDEX, (2, 2), params=(0, "prod")),
+        call(Array((3, 4), distinct=True), Array((1, 2), 0, 2, "int64", True), (2, 3), params=(0, "amax")),
     ),
 )
 
@@ -146,8 +178,9 @@ def _take_shape(inputs: tuple, dims: tuple) -> tuple[int, ...]:
 
 def _take(np: Any, inputs: tuple, dims: tuple) -> Any:
     x, *indices = inputs
-    if len(dims) == 1 and dims[0] == 0:
-        return x.take(_wrapped(np, "index", indices[0], x.shape[0], 0), axis=0)
+    if len(dims) == 1:
+        dim = dims[0]
+        return x.take(_wrapped(np, "index", indices[0], x.shape[dim], dim), axis=dim)
     return x[_full_index(np, "index", x, tuple(indices), dims)]
 
 
@@ -192,9 +225,9 @@ def _put(np: Any, inputs: tuple, dims: tuple, accumulate: bool) -> Any:
 def _add_rows(np: Any, out: Any, index: Any, value: Any) -> None:
     """out[index] += value, rows of equal index summed first: np.add.at is slow on rows."""
     flat = index.reshape(-1)
-    rows = np.broadcast_to(value, (*index.shape, *out.shape[1:])).reshape(flat.size, -1)
-    if not flat.size or not rows.size:
+    if not flat.size or not out.size:
         return
+    rows = np.broadcast_to(value, (*index.shape, *out.shape[1:])).reshape(flat.size, -1)
     order = np.argsort(flat, kind="stable")
     which, starts = np.unique(flat[order], return_index=True)
     totals = np.add.reduceat(rows[order], starts, axis=0)
@@ -222,6 +255,9 @@ put = Primitive(
     vjp=_put_rule,
     samples=(
         call([Array((3, 4)), Array((2, 2, 4)), _INDEX], params=((0,), True)),
-        call([Array((3, 4)), Array((2,)), Array((2,), 0, 2, "int64"), Array((2,), 0, 3, "int64")], params=((0, 1), True)),
+        call(
+            [Array((3, 4)), Array((2,)), Array((2,), 0, 2, "int64"), Array((2,), 0, 3, "int64")],
+            params=((0, 1), True),
+        ),
     ),
 )

@@ -92,9 +92,7 @@ permute = movement(
 
 def _expand_layout(sizes: tuple, strides: tuple, offset: int, shape: tuple) -> tuple:
     new = len(shape) - len(sizes)
-    kept = [
-        0 if (n == 1 and shape[new + i] != 1) else s for i, (n, s) in enumerate(zip(sizes, strides))
-    ]
+    kept = [0 if (n == 1 and shape[new + i] != 1) else s for i, (n, s) in enumerate(zip(sizes, strides))]
     return shape, (*_leading_strides(shape[:new], shape[new:], kept), *kept), offset
 
 
@@ -287,9 +285,9 @@ diagonal = movement(
     "The diagonal `offset` above the main one of dims dim1 and dim2, as a last dimension.",
     numpy=_diagonal,
     shape=_diagonal_shape,
-    vjp=lambda g, out, x, offset, dim1, dim2: constant(0, g.dtype)
-    .expand(x.shape)
-    .diagonal_scatter(g, offset, dim1, dim2),
+    vjp=lambda g, out, x, offset, dim1, dim2: (
+        constant(0, g.dtype).expand(x.shape).diagonal_scatter(g, offset, dim1, dim2)
+    ),
     layout=_diagonal_layout,
     write=lambda base, value, offset, dim1, dim2: base.diagonal_scatter(value, offset, dim1, dim2),
     samples=(call((3, 4), params=(1, 0, 1)), call((2, 3, 2), params=(0, 2, 0))),
@@ -335,7 +333,9 @@ def _windows(np: Any, x: Any, dims: tuple, sizes: tuple, steps: tuple, gaps: tup
     return np.lib.stride_tricks.as_strided(x, (*shape, *sizes), (*strides, *inner))
 
 
-def _windows_layout(sizes: tuple, strides: tuple, offset: int, dims: tuple, ks: tuple, steps: tuple, gaps: tuple) -> tuple:
+def _windows_layout(
+    sizes: tuple, strides: tuple, offset: int, dims: tuple, ks: tuple, steps: tuple, gaps: tuple
+) -> tuple:
     shape, out = list(sizes), list(strides)
     inner = []
     for d, k, s, gap in zip(dims, ks, steps, gaps):
@@ -352,7 +352,10 @@ windows = movement(
     shape=_windows_shape,
     vjp=lambda g, out, x, dims, sizes, steps, gaps: g.unwindow(x.shape, dims, sizes, steps, gaps),
     layout=_windows_layout,
-    samples=(call((2, 7), params=((1,), (3,), (2,), (1,))), call((6, 5), params=((0, 1), (2, 2), (1, 2), (2, 1)))),
+    samples=(
+        call((2, 7), params=((1,), (3,), (2,), (1,))),
+        call((6, 5), params=((0, 1), (2, 2), (1, 2), (2, 1))),
+    ),
 )
 
 
@@ -457,7 +460,9 @@ def _bitcast_layout(sizes: tuple, strides: tuple, offset: int, dtype: DType) -> 
 bitcast = movement(
     "bitcast",
     "The same bytes read as another dtype; the last dimension takes up a change of width.",
-    numpy=lambda np, x, dtype: (x if x.ndim and x.strides[-1] == x.itemsize else _packed(np, x)).view(dtype.numpy),
+    numpy=lambda np, x, dtype: (x if x.ndim and x.strides[-1] == x.itemsize else _packed(np, x)).view(
+        dtype.numpy
+    ),
     shape=_bitcast_shape,
     dtype=lambda x, dtype: dtype,
     layout=_bitcast_layout,
@@ -512,7 +517,9 @@ iota = Primitive(
     "start + 0, 1, ..., n - 1, in start's dtype.",
     kind=MOVEMENT,
     shape=_iota_shape,
-    numpy=lambda np, start, n: start + np.arange(n, dtype=start.dtype if start.dtype.kind != "V" else np.float32),
+    numpy=lambda np, start, n: (
+        start + np.arange(n, dtype=start.dtype if start.dtype.kind != "V" else np.float32)
+    ),
     moves=True,
     samples=(call(Array((), 0, 5, "int64"), params=(4,)),),
 )

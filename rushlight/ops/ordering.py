@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 from ..dtypes import int32, int64
-from ..graph.node import Node
 from ..graph.registry import SCAN, Primitive
 from .samples import Array, call
 
@@ -76,6 +75,8 @@ def _searchsorted(np: Any, sequence: Any, values: Any, right: bool, narrow: bool
     side = "right" if right else "left"
     if sequence.ndim == 1:
         return np.searchsorted(sequence, values, side)
+    if not values.size:
+        return np.zeros(values.shape, np.int64)
     rows = sequence.reshape(-1, sequence.shape[-1])
     wanted = values.reshape(len(rows), -1)
     found = [np.searchsorted(row, want, side) for row, want in zip(rows, wanted)]

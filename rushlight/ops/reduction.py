@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from ..dtypes import bool as bool_dtype
@@ -39,24 +40,38 @@ def _samples(*more: Call) -> tuple[Call, ...]:
     )
 
 
+def _folded(np: Any, ufunc: Any, x: Any, dims: tuple, keepdim: bool) -> Any:
+    """`ufunc` over `dims`. A short trailing window is folded slice by slice: NumPy's inner loops are slow when short."""
+    tail = x.shape[x.ndim - len(dims) :]
+    n = math.prod(tail)
+    if not 1 < n <= 32 or x.size < 512 * n or dims[0] != x.ndim - len(dims):
+        return ufunc.reduce(x, axis=dims, keepdims=keepdim, dtype=x.dtype)
+    out = None
+    for place in np.ndindex(*tail):
+        part = x[(..., *place)]
+        out = part.copy() if out is None else ufunc(out, part, out=out)
+    return out.reshape(reduced(x.shape, dims, keepdim))
+
+
 sum = Primitive(
     "sum",
     "The sum.",
     kind=REDUCTION,
     shape=_shape,
-    numpy=lambda np, x, dims, keepdim: np.sum(x, axis=dims, keepdims=keepdim, dtype=x.dtype),
+    numpy=lambda np, x, dims, keepdim: _folded(np, np.add, x, dims, keepdim),
     vjp=lambda g, out, x, dims, keepdim: _spread(g, x, dims, keepdim).expand(x.shape),
     samples=_samples(call((0, 3), params=((0,), False))),
 )
 
 
-def _product_rule(g: Node, out: Node, x: Node, dims: tuple, keepdim: bool) -> Node:
+def _product_rule(g: Node, out: Node, x: Any, dims: tuple, keepdim: bool) -> Node:
     # The product of the others, without dividing: one dimension at a time from both ends.
-    g, kept = _spread(g, x, dims, keepdim), list(x.shape)
+    g = _spread(g, x, dims, keepdim)
+    kept = list(x.shape)
     order = tuple(d for d in range(len(x.shape)) if d not in dims) + dims
     lead = tuple(kept[d] for d in order[: len(order) - len(dims)])
     flat = x.permute(order).reshape((*lead, _prod(kept, dims)))
-    others = _others(flat).reshape(tuple(kept[d] for d in order))
+    others: Any = _others(flat).reshape(tuple(kept[d] for d in order))
     back = [0] * len(order)
     for i, d in enumerate(order):
         back[d] = i
@@ -105,7 +120,7 @@ amax = Primitive(
     "The largest element; NaN where there is one. Ties share the gradient.",
     kind=REDUCTION,
     shape=_shape,
-    numpy=lambda np, x, dims, keepdim: np.max(x, axis=dims, keepdims=keepdim),
+    numpy=lambda np, x, dims, keepdim: _folded(np, np.maximum, x, dims, keepdim),
     vjp=_extreme_rule,
     samples=_samples(),
 )
@@ -114,7 +129,7 @@ amin = Primitive(
     "The smallest element; NaN where there is one. Ties share the gradient.",
     kind=REDUCTION,
     shape=_shape,
-    numpy=lambda np, x, dims, keepdim: np.min(x, axis=dims, keepdims=keepdim),
+    numpy=lambda np, x, dims, keepdim: _folded(np, np.minimum, x, dims, keepdim),
     vjp=_extreme_rule,
     samples=_samples(),
 )

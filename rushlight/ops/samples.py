@@ -41,9 +41,9 @@ def floats(low: float = -2.0, high: float = 2.0) -> tuple[Call, ...]:
 def pairs(low: float = -2.0, high: float = 2.0, grad: bool = True) -> tuple[Call, ...]:
     """The samples of a function of two numbers: equal shapes, broadcast shapes, 0-d with more."""
     shapes = (((2, 3), (2, 3)), ((2, 3), (3,)), ((4, 1), (1, 3)), ((), (2,)), ((0, 2), (1, 2)))
-    return tuple(
-        Call((Array(a, low, high), Array(b, low, high)), (), grad) for a, b in shapes
-    ) + (Call((Array((2, 3)), Array((4, 3))), says="non-singleton dimension 0"),)
+    return tuple(Call((Array(a, low, high), Array(b, low, high)), (), grad) for a, b in shapes) + (
+        Call((Array((2, 3)), Array((4, 3))), says="non-singleton dimension 0"),
+    )
 
 
 def rejected(calls: tuple[Call, ...]) -> tuple[Call, ...]:

@@ -165,7 +165,9 @@ i0 = unary(
     vjp=lambda g, out, x: g * x.i1(),
     samples=floats(),
 )
-i1 = unary("i1", "The modified Bessel function of order 1.", numpy=_of_scipy("i1"), vjp=_i1_slope, samples=floats())
+i1 = unary(
+    "i1", "The modified Bessel function of order 1.", numpy=_of_scipy("i1"), vjp=_i1_slope, samples=floats()
+)
 i0e = unary(
     "i0e",
     "i0(x) exp(-|x|).",

@@ -72,7 +72,9 @@ class Adam(Updating):
             held["max_exp_avg_sq"] = fn.zeros_like(p)
         return held
 
-    def update(self, p: Node, g: Node, held: dict[str, Any], group: dict[str, Any]) -> tuple[Node, dict[str, Node]]:
+    def update(
+        self, p: Node, g: Node, held: dict[str, Any], group: dict[str, Any]
+    ) -> tuple[Node, dict[str, Node]]:
         dtype = p.dtype
         beta1, beta2 = (number(b) for b in group["betas"])
         lr, decay = number(group["lr"]), group["weight_decay"]

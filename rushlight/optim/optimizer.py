@@ -118,7 +118,9 @@ class Optimizer:
                     changed = hook(self, args, kwargs)
                     if changed is not None:
                         if not isinstance(changed, tuple) or len(changed) != 2:
-                            raise RuntimeError(f"{step} must return None or a tuple of (new_args, new_kwargs), but got {changed}.")
+                            raise RuntimeError(
+                                f"{step} must return None or a tuple of (new_args, new_kwargs), but got {changed}."
+                            )
                         args, kwargs = changed
                 result = step(self, *args, **kwargs)
             if _global_post_hooks or self._optimizer_step_post_hooks:
@@ -160,7 +162,9 @@ class Optimizer:
         param_group["params"] = params
         for name, default in self.defaults.items():
             if default is required and name not in param_group:
-                raise ValueError(f"parameter group didn't specify a value of required optimization parameter {name}")
+                raise ValueError(
+                    f"parameter group didn't specify a value of required optimization parameter {name}"
+                )
             param_group.setdefault(name, default)
         if len(params) != len(set(params)):
             warnings.warn(
@@ -206,10 +210,10 @@ class Optimizer:
         if len(groups) != len(saved):
             raise ValueError("loaded state dict has a different number of parameter groups")
         if any(len(g["params"]) != len(s["params"]) for g, s in zip(groups, saved)):
-            raise ValueError("loaded state dict contains a parameter group that doesn't match the size of optimizer's group")
-        by_number = {
-            number: p for g, s in zip(groups, saved) for p, number in zip(g["params"], s["params"])
-        }
+            raise ValueError(
+                "loaded state dict contains a parameter group that doesn't match the size of optimizer's group"
+            )
+        by_number = {number: p for g, s in zip(groups, saved) for p, number in zip(g["params"], s["params"])}
         taken: dict = defaultdict(dict)
         for key, value in state_dict["state"].items():
             if key in by_number:
@@ -255,7 +259,14 @@ class Optimizer:
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)
-        for kind in ("step_pre", "step_post", "state_dict_pre", "state_dict_post", "load_state_dict_pre", "load_state_dict_post"):
+        for kind in (
+            "step_pre",
+            "step_post",
+            "state_dict_pre",
+            "state_dict_post",
+            "load_state_dict_pre",
+            "load_state_dict_post",
+        ):
             self.__dict__.setdefault(f"_optimizer_{kind}_hooks", OrderedDict())
         self._patch_step_function()
         self.defaults.setdefault("differentiable", False)
@@ -278,7 +289,9 @@ def _registered_first(hooks: OrderedDict, hook: Callable, prepend: bool) -> Remo
 def _check_parameters(params: Iterable[Any]) -> None:
     for p in params:
         if not isinstance(p, Tensor):
-            raise TypeError("optimizer can only optimize Tensors, but one of the params is " + type(p).__name__)
+            raise TypeError(
+                "optimizer can only optimize Tensors, but one of the params is " + type(p).__name__
+            )
         edge = edge_of(p)
         if edge is not None and not isinstance(edge, AccumulateGrad):
             raise ValueError("can't optimize a non-leaf Tensor")
@@ -328,7 +341,9 @@ class Updating(Optimizer):
         """The state before the first step."""
         return {}
 
-    def update(self, p: Node, g: Node, held: dict[str, Any], group: dict[str, Any]) -> tuple[Node, dict[str, Node]]:
+    def update(
+        self, p: Node, g: Node, held: dict[str, Any], group: dict[str, Any]
+    ) -> tuple[Node, dict[str, Node]]:
         """(new parameter, new state) from the old ones and the gradient."""
         raise NotImplementedError(f"{type(self).__name__} has to define update()")
 
@@ -358,9 +373,11 @@ class Updating(Optimizer):
             grad = p._grad
             if grad is None:
                 continue
-            held = self.state[p]
+            held = self.state.get(p)
             if not held:
-                held.update(self.init_state(p, group))
+                held = self.init_state(p, group)
+                if held:
+                    self.state[p] = held
             g = node_of(grad)
             if maximize:
                 g = -g
@@ -370,16 +387,27 @@ class Updating(Optimizer):
             else:
                 new, changed = self.update(node, g, held, group)
             write(p, new)
-            for name, value in changed.items():
-                _store(held, name, value)
+            if changed:
+                held = self.state[p]
+                for name, value in changed.items():
+                    _store(held, name, value)
 
-    def _update_complex(self, p: Node, g: Node, held: dict[str, Any], group: dict[str, Any]) -> tuple[Node, dict]:
+    def _update_complex(
+        self, p: Node, g: Node, held: dict[str, Any], group: dict[str, Any]
+    ) -> tuple[Node, dict]:
         """Complex parameters are updated as pairs of real ones."""
-        seen = {k: fn.view_as_real(v) if isinstance(v, Tensor) and v.is_complex() else v for k, v in held.items()}
+        seen = {
+            k: fn.view_as_real(v) if isinstance(v, Tensor) and v.is_complex() else v for k, v in held.items()
+        }
         new, changed = self.update(p.view_as_real(), g.view_as_real(), seen, group)
         for name, value in changed.items():
             before = held.get(name)
-            if isinstance(before, Tensor) and before.is_complex() or before is None and len(value.shape) > len(p.shape):
+            if (
+                isinstance(before, Tensor)
+                and before.is_complex()
+                or before is None
+                and len(value.shape) > len(p.shape)
+            ):
                 changed[name] = value.view_as_complex()
         return new.view_as_complex(), changed
 
@@ -409,5 +437,3 @@ def check_range(name: str, value: Any, low: float = 0.0, high: float | None = No
     value = number(value)
     if not low <= value or high is not None and not value < high:
         raise ValueError(f"Invalid {name}: {value}")
-
-

@@ -54,10 +54,18 @@ class SGD(Updating):
     def __setstate__(self, state: dict[str, Any]) -> None:
         super().__setstate__(state)
         for group in self.param_groups:
-            for name, default in (("nesterov", False), ("maximize", False), ("foreach", None), ("differentiable", False), ("fused", False)):
+            for name, default in (
+                ("nesterov", False),
+                ("maximize", False),
+                ("foreach", None),
+                ("differentiable", False),
+                ("fused", False),
+            ):
                 group.setdefault(name, default)
 
-    def update(self, p: Node, g: Node, held: dict[str, Any], group: dict[str, Any]) -> tuple[Node, dict[str, Node]]:
+    def update(
+        self, p: Node, g: Node, held: dict[str, Any], group: dict[str, Any]
+    ) -> tuple[Node, dict[str, Node]]:
         dtype, changed = p.dtype, {}
         if group["weight_decay"] != 0:
             g = g + p * scalar(number(group["weight_decay"]), dtype)

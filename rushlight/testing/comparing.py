@@ -41,7 +41,13 @@ def assert_close(
     """
     if (rtol is None) != (atol is None):
         raise ValueError("rtol and atol must both be specified or both be unspecified")
-    options = {"rtol": rtol, "atol": atol, "equal_nan": equal_nan, "check_dtype": check_dtype, "check_stride": check_stride}
+    options = {
+        "rtol": rtol,
+        "atol": atol,
+        "equal_nan": equal_nan,
+        "check_dtype": check_dtype,
+        "check_stride": check_stride,
+    }
     problem = _difference(actual, expected, options, "")
     if problem:
         raise AssertionError(msg(problem) if callable(msg) else msg or problem)
@@ -90,12 +96,33 @@ def _tensor_difference(actual: Any, expected: Any, options: dict, at: str) -> st
 
 def _wide(t: Tensor) -> np.ndarray:
     array = array_of(t.detach())
-    return array.astype(np.complex128 if dtype_of(t).is_complex else np.float64 if dtype_of(t).is_floating_point else array.dtype)
+    return array.astype(
+        np.complex128
+        if dtype_of(t).is_complex
+        else np.float64
+        if dtype_of(t).is_floating_point
+        else array.dtype
+    )
 
 
-def assert_allclose(actual: Any, expected: Any, rtol: float | None = None, atol: float | None = None, equal_nan: bool = True, msg: str = "") -> None:
+def assert_allclose(
+    actual: Any,
+    expected: Any,
+    rtol: float | None = None,
+    atol: float | None = None,
+    equal_nan: bool = True,
+    msg: str = "",
+) -> None:
     """The older assert_close, which does not compare dtypes. Source: torch.testing.assert_allclose."""
-    assert_close(actual, fn.as_tensor(expected), rtol=rtol, atol=atol, equal_nan=equal_nan, check_dtype=False, msg=msg or None)
+    assert_close(
+        actual,
+        fn.as_tensor(expected),
+        rtol=rtol,
+        atol=atol,
+        equal_nan=equal_nan,
+        check_dtype=False,
+        msg=msg or None,
+    )
 
 
 def make_tensor(
@@ -122,5 +149,3 @@ def make_tensor(
     if noncontiguous and made.numel() > 1:
         made = fn.stack([made, made], -1)[..., 0]
     return made.detach().requires_grad_(requires_grad)
-
-

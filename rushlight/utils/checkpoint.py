@@ -39,7 +39,11 @@ class CheckpointFunction(Function):
                 default_generator.stream = ctx.stream.clone()
             outputs = ctx.run(*args)
         outputs = outputs if isinstance(outputs, (tuple, list)) else (outputs,)
-        pairs = [(o, g) for o, g in zip(outputs, grads) if isinstance(o, Tensor) and o.requires_grad and g is not None]
+        pairs = [
+            (o, g)
+            for o, g in zip(outputs, grads)
+            if isinstance(o, Tensor) and o.requires_grad and g is not None
+        ]
         if not pairs:
             raise RuntimeError("none of output has requires_grad=True, this checkpoint() is not necessary")
         backward(tuple(o for o, _ in pairs), tuple(g for _, g in pairs))

@@ -1,3 +1,2 @@
 """`torch.utils.hooks`: handles of hooks."""
 
-from ..autograd.hooks import RemovableHandle

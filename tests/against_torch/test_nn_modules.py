@@ -258,8 +258,7 @@ def test_constructor_arguments(name):
     expected = described(getattr(torch.nn, name))
     assert [entry[:2] for entry in ours] == [entry[:2] for entry in expected]
     for (argument, _, mine), (_, _, theirs) in zip(ours, expected):
-        if argument != "activation":  # PyTorch's default is the function relu
-            assert mine is theirs or mine == theirs, argument
+        assert mine is theirs or mine == theirs, argument
 
 
 @pytest.mark.parametrize("name, args", CASES)

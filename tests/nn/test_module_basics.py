@@ -239,3 +239,14 @@ def test_attention_kernels_are_remembered():
     assert _cur_sdpa_kernel_backends() == before
     with pytest.raises(AssertionError, match="got int"):
         sdpa_kernel(3).__enter__()
+
+
+def test_a_compiled_module_still_runs_its_hooks():
+    module = nn.Linear(2, 1)
+    seen = []
+    module.register_forward_hook(lambda m, args, output: seen.append("ran"))
+    x = torch.ones(3, 2)
+    expected = module(x)
+    module.compile()
+    assert module(x).tolist() == expected.tolist() and seen == ["ran", "ran"]
+    assert "_compiled_call_impl" not in module.__getstate__()

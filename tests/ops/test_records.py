@@ -127,9 +127,7 @@ def check_gradient(function, arrays, tolerance):
     return bool(present)
 
 
-GRADIENTS = [
-    p for p in CALLS if p.values[1].grad and not p.values[1].says and p.values[0].vjp is not None
-]
+GRADIENTS = [p for p in CALLS if p.values[1].grad and not p.values[1].says and p.values[0].vjp is not None]
 
 
 @pytest.mark.parametrize(("prim", "call"), GRADIENTS)
@@ -172,9 +170,9 @@ def test_gradient_of_the_gradient(prim, call):
 
 
 def test_a_rule_wrong_by_a_little_is_caught():
-    rule = lambda nodes: nodes[0].exp()  # noqa: E731
+    rule = lambda nodes: nodes[0].exp()
     x = np.array([0.3, -0.7])
-    value = lambda nodes: weighted([rule(nodes)], [np.ones(2)])  # noqa: E731
+    value = lambda nodes: weighted([rule(nodes)], [np.ones(2)])
     check_gradient(value, [x], 2e-5)
     exp = PRIMITIVES["exp"]
     right = exp.vjp

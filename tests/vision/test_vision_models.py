@@ -253,3 +253,29 @@ def test_densenet_reads_the_names_of_published_files():
         "features.denseblock1.denselayer2.norm1.weight"
     )
     assert rename("features.norm5.weight") == "features.norm5.weight"
+
+
+def test_feature_extraction():
+    extraction = models.feature_extraction
+    model = models.resnet18(num_classes=2).eval()
+    train, evaluation = extraction.get_graph_node_names(model)
+    assert "layer1.0.conv1" in train and train == evaluation
+    extractor = extraction.create_feature_extractor(
+        model, {"layer2": "mid", "layer1.0.relu_0": "first", "fc": "out"}
+    )
+    x = torch.rand(1, 3, 33, 33)
+    with torch.no_grad():
+        found = extractor(x)
+        np.testing.assert_array_equal(found["out"].numpy(), model(x).numpy())
+        stem = model.maxpool(model.relu(model.bn1(model.conv1(x))))
+        np.testing.assert_array_equal(found["mid"].numpy(), model.layer2(model.layer1(stem)).numpy())
+        block = model.layer1[0]
+        first = block.relu(block.bn1(block.conv1(stem)))
+        np.testing.assert_array_equal(found["first"].numpy(), first.numpy())
+    assert list(found) == ["mid", "first", "out"]
+    assert list(extractor.state_dict()) == list(model.state_dict())
+    assert extractor.train().layer1 is model.layer1
+    with pytest.raises(ValueError, match="node: 'layer9' is not present"):
+        extraction.create_feature_extractor(model, ["layer9"])
+    with pytest.raises(ValueError, match="train_return_nodes and eval_return_nodes together"):
+        extraction.create_feature_extractor(model, train_return_nodes=["fc"])

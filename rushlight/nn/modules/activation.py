@@ -272,7 +272,7 @@ class Hardswish(Module):
     Example:
         >>> import rushlight as torch
         >>> torch.nn.Hardswish()(torch.tensor([-4.0, 3.0]))
-        tensor([-0.,  3.])
+        tensor([-0., 3.])
     """
 
     __constants__ = ["inplace"]

@@ -11,7 +11,7 @@ import traceback
 import warnings
 from collections import OrderedDict
 
-from ...errors import UnsupportedError
+from ...compiler import compile as compile_call
 from ...tensor import Tensor
 from ..hooks import BackwardHook, RemovableHandle, WrappedHook
 
@@ -38,9 +38,10 @@ def register_module_forward_hook(hook, *, with_kwargs=False, always_call=False):
     Source: torch.nn.modules.module.register_module_forward_hook.
     Example:
         >>> import rushlight as torch
+        >>> from rushlight.nn.modules.module import register_module_forward_hook
         >>> seen = []
-        >>> with torch.nn.modules.module.register_module_forward_hook(lambda m, i, o:
-        seen.append(type(m).__name__)): ...     _ = torch.nn.Sequential(torch.nn.ReLU())(torch.ones(1))
+        >>> with register_module_forward_hook(lambda m, args, output: seen.append(type(m).__name__)):
+        ...     _ = torch.nn.Sequential(torch.nn.ReLU())(torch.ones(1))
         >>> seen
         ['ReLU', 'Sequential']
     """
@@ -244,19 +245,8 @@ class HookMethods:
 
         Source: torch.nn.Module.compile.
         """
-        if _compiler is None:
-            raise UnsupportedError("Module.compile: no compiler is loaded; call the module as it is instead")
-        self._compiled_call_impl = _compiler(self._call_impl, *args, **kwargs)
+        self._compiled_call_impl = compile_call(self._call_impl, *args, **kwargs)
         self.__dict__["_hooked"] = True
-
-
-_compiler = None
-
-
-def set_compiler(function):
-    """Let Module.compile use this function; compiler/, which builds on nn, hands its own in."""
-    global _compiler
-    _compiler = function
 
 
 def _has_any_global_hook():
@@ -445,9 +435,7 @@ class _Place:
         self.module = module
 
     def extend(self, outer):
-        """Put the name under which outer holds the path's first module in front; False if it holds it
-        nowhere.
-        """
+        """Put outer's name for the path's first module in front; False if outer does not hold it."""
         if outer is self.module:
             return False
         for name, candidate in outer.named_modules():

@@ -1,6 +1,4 @@
-"""LazyModuleMixin: modules that learn the sizes of their parameters from the first input
-(torch.nn.modules.lazy).
-"""
+"""Modules that learn the sizes of their parameters from the first input (torch.nn.modules.lazy)."""
 
 from __future__ import annotations
 

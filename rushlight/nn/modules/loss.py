@@ -488,8 +488,8 @@ class TripletMarginLoss(_Loss):
     Example:
         >>> import rushlight as torch
         >>> x = torch.tensor([[0.0]])
-        >>> torch.nn.TripletMarginLoss()(x, x, x)
-        tensor(1.)
+        >>> torch.nn.TripletMarginLoss(margin=2.0)(x, x, x).item()
+        2.0
     """
 
     __constants__ = ["margin", "p", "eps", "swap", "reduction"]
@@ -530,8 +530,9 @@ class TripletMarginWithDistanceLoss(_Loss):
     Source: torch.nn.TripletMarginWithDistanceLoss.
     Example:
         >>> import rushlight as torch
-        >>> loss = torch.nn.TripletMarginWithDistanceLoss(distance_function=lambda a, b: (a -
-        b).abs().sum(-1))
+        >>> def distance(a, b):
+        ...     return (a - b).abs().sum(-1)
+        >>> loss = torch.nn.TripletMarginWithDistanceLoss(distance_function=distance)
         >>> loss(torch.tensor([[0.0]]), torch.tensor([[2.0]]), torch.tensor([[1.0]]))
         tensor(2.)
     """

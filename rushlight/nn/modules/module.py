@@ -11,9 +11,9 @@ from __future__ import annotations
 import inspect
 from collections import OrderedDict
 
-from ... import functions as fn
 from ...tensor import Tensor
 from ..hooks import RemovableHandle, WrappedHook
+from ..naming import typename
 from ..parameter import Buffer, Parameter
 from .calling import (  # noqa: F401  names of torch.nn.modules.module that programs reach for
     HookMethods,
@@ -53,9 +53,7 @@ _global_parameter_registration_hooks: OrderedDict = OrderedDict()
 
 
 def register_module_buffer_registration_hook(hook):
-    """Call hook(module, name, buffer) whenever a buffer is registered; what it returns replaces the
-    buffer.
-    """
+    """Call hook(module, name, buffer) whenever a buffer is registered; what it returns replaces it."""
     return _register_registration_hook(_global_buffer_registration_hooks, hook)
 
 
@@ -160,7 +158,7 @@ class Module(HookMethods, StateMethods, ConversionMethods):
             return
         if not isinstance(param, Parameter):
             raise TypeError(
-                f"cannot assign '{fn.typename(param)}' object to parameter '{name}' "
+                f"cannot assign '{typename(param)}' object to parameter '{name}' "
                 "(torch.nn.Parameter or None required)"
             )
         if param.grad_fn:
@@ -192,7 +190,7 @@ class Module(HookMethods, StateMethods, ConversionMethods):
         self._check_name("buffer", "_buffers", name)
         if tensor is not None and not _is_tensor_like(tensor):
             raise TypeError(
-                f"cannot assign '{fn.typename(tensor)}' object to buffer '{name}' (torch Tensor or None "
+                f"cannot assign '{typename(tensor)}' object to buffer '{name}' (torch Tensor or None "
                 "required)"
             )
         if _global_buffer_registration_hooks:
@@ -207,7 +205,7 @@ class Module(HookMethods, StateMethods, ConversionMethods):
         if registry not in self.__dict__:
             raise AttributeError(f"cannot assign {kind} before Module.__init__() call")
         if not isinstance(name, str):
-            raise TypeError(f"{kind} name should be a string. Got {fn.typename(name)}")
+            raise TypeError(f"{kind} name should be a string. Got {typename(name)}")
         if "." in name:
             raise KeyError(f'{kind} name can\'t contain "."')
         if name == "":
@@ -224,9 +222,9 @@ class Module(HookMethods, StateMethods, ConversionMethods):
         Source: torch.nn.Module.add_module.
         """
         if not isinstance(module, Module) and module is not None:
-            raise TypeError(f"{fn.typename(module)} is not a Module subclass")
+            raise TypeError(f"{typename(module)} is not a Module subclass")
         if not isinstance(name, str):
-            raise TypeError(f"module name should be a string. Got {fn.typename(name)}")
+            raise TypeError(f"module name should be a string. Got {typename(name)}")
         if name not in self._modules and hasattr(self, name):
             raise KeyError(f"attribute '{name}' already exists")
         if "." in name:
@@ -294,14 +292,14 @@ class Module(HookMethods, StateMethods, ConversionMethods):
         if name in self._parameters:
             if value is not None:
                 raise TypeError(
-                    f"cannot assign '{fn.typename(value)}' as parameter '{name}' (torch.nn.Parameter or "
+                    f"cannot assign '{typename(value)}' as parameter '{name}' (torch.nn.Parameter or "
                     "None expected)"
                 )
             self.register_parameter(name, None)
         elif name in self._modules:
             if value is not None:
                 raise TypeError(
-                    f"cannot assign '{fn.typename(value)}' as child module '{name}' (torch.nn.Module or "
+                    f"cannot assign '{typename(value)}' as child module '{name}' (torch.nn.Module or "
                     "None expected)"
                 )
             self._modules[name] = _after_registration_hooks(
@@ -313,7 +311,7 @@ class Module(HookMethods, StateMethods, ConversionMethods):
     def _set_buffer(self, name, value):
         if value is not None and not _is_tensor_like(value):
             raise TypeError(
-                f"cannot assign '{fn.typename(value)}' as buffer '{name}' "
+                f"cannot assign '{typename(value)}' as buffer '{name}' "
                 "(torch.nn.Buffer, torch.Tensor or None expected)"
             )
         if isinstance(value, Buffer):

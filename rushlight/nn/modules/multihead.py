@@ -206,9 +206,7 @@ class MultiheadAttention(Module):
 
 
 def _swapped(query, key, value):
-    """The three with their first two dimensions exchanged; what was one tensor stays one, so it is projected
-    once.
-    """
+    """The three with their first two dimensions exchanged; what was one tensor stays one."""
     swapped = {}
     for tensor in (query, key, value):
         if id(tensor) not in swapped:

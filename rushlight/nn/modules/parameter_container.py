@@ -9,8 +9,8 @@ import operator
 from collections import OrderedDict
 from collections.abc import Iterable, Mapping
 
-from ... import functions as fn
 from ...tensor import Tensor
+from ..naming import typename
 from ..parameter import Parameter
 from .module import Module
 
@@ -226,7 +226,7 @@ class ParameterDict(Module):
             self[key] = value
 
     def extra_repr(self):
-        return "\n".join(_described(key, value, fn.typename) for key, value in self.items())
+        return "\n".join(_described(key, value, typename) for key, value in self.items())
 
     def __call__(self, input):
         raise RuntimeError("ParameterDict should not be called.")

@@ -139,7 +139,7 @@ class RNNBase(Module):
     def check_input(self, input, batch_sizes):
         """Refuse an input of another dtype, number of dimensions or features than the weights ask for."""
         expected_dtype = getattr(self, self._flat_weights_names[0]).dtype
-        if input.dtype != expected_dtype and not fn.is_autocast_enabled():
+        if input.dtype != expected_dtype:
             raise ValueError(
                 f"RNN input dtype ({input.dtype}) does not match weight dtype ({expected_dtype}). "
                 f"Convert input: input.to({expected_dtype}), or convert model: model.to({input.dtype})"

@@ -234,9 +234,7 @@ class StateMethods:
         return self._register_load_state_dict_pre_hook(hook, with_module=True)
 
     def _register_load_state_dict_pre_hook(self, hook, with_module=False):
-        """The private form of register_load_state_dict_pre_hook; hook takes the module only if
-        with_module.
-        """
+        """The private form of register_load_state_dict_pre_hook; hook need not take the module."""
         return _register(self._load_state_dict_pre_hooks, WrappedHook(hook, self if with_module else None))
 
     def register_load_state_dict_post_hook(self, hook):

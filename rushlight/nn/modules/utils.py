@@ -1,6 +1,4 @@
-"""Arguments that may be one number or one for each dimension, and prefixes of state dicts
-(torch.nn.modules.utils).
-"""
+"""Arguments of one number or one for each dimension, and prefixes of state dicts (torch.nn.modules.utils)."""
 
 from __future__ import annotations
 

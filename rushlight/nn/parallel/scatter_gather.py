@@ -47,9 +47,7 @@ def scatter(inputs, target_gpus, dim=0):
 
 
 def scatter_kwargs(inputs, kwargs, target_gpus, dim=0):
-    """scatter of positional and of keyword arguments: a tuple of tuples and a tuple of dicts, of one
-    length.
-    """
+    """scatter of both kinds of arguments: a tuple of tuples and a tuple of dicts, of one length."""
     positional = list(scatter(inputs, target_gpus, dim)) if inputs else []
     named = list(scatter(kwargs, target_gpus, dim)) if kwargs else []
     count = max(len(positional), len(named))

@@ -1,6 +1,4 @@
-"""Work on finished modules: clipping gradients, reparametrizing weights, fusing, sequences
-(torch.nn.utils).
-"""
+"""Work on finished modules: clipping, reparametrizing, pruning, fusing, packing (torch.nn.utils)."""
 
 from . import parametrizations, parametrize, prune, rnn, stateless
 from .clip_grad import (

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ... import functions as fn
 from ...tensor import Tensor
+from ..naming import typename
 
 __all__ = ["parameters_to_vector", "vector_to_parameters"]
 
@@ -38,7 +39,7 @@ def vector_to_parameters(vec, parameters):
         [1.0, 2.0]
     """
     if not isinstance(vec, Tensor):
-        raise TypeError(f"expected torch.Tensor, but got: {fn.typename(vec)}")
+        raise TypeError(f"expected torch.Tensor, but got: {typename(vec)}")
     parameters = list(parameters)
     _check_one_device(parameters)
     start = 0

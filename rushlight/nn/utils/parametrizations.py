@@ -37,9 +37,7 @@ def _make_orthogonal(A):
 
 
 class _Orthogonal(Module):
-    """Maps any matrix to an orthogonal one; with a base B the map is X -> B exp(X) (dynamic
-    trivializations).
-    """
+    """Maps any matrix to an orthogonal one; with a base B, X to B times its image (Lezcano-Casado 2019)."""
 
     def __init__(self, weight, orthogonal_map, *, use_trivialization=True):
         super().__init__()

@@ -1,6 +1,4 @@
-"""Calling a module with other parameters than its own (torch.nn.utils.stateless,
-torch.func.functional_call).
-"""
+"""Calling a module with other parameters than its own: what torch.func.functional_call does."""
 
 from __future__ import annotations
 

@@ -5,7 +5,7 @@ Weights come from files: see `_api`.
 Source: torchvision.models
 """
 
-from . import segmentation
+from . import feature_extraction, segmentation
 from ._api import (
     Weights,
     WeightsEnum,
