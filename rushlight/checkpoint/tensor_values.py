@@ -10,11 +10,12 @@ from collections.abc import Callable
 from typing import Any
 
 from .. import functions as fn
-from .. import layouts, return_types
+from .. import layouts
 from ..devices import Device
 from ..dtypes import DType
 from ..nn import Module
 from ..nn.parameter import Buffer, Parameter, UninitializedBuffer, UninitializedParameter
+from ..results import named
 from ..shapes import Size
 from ..tensor import Tensor
 from . import torch_names as names
@@ -56,6 +57,9 @@ UNSUPPORTED = {
 }
 
 _CONSTANTS = ("strided", "contiguous_format", "channels_last", "channels_last_3d", "preserve_format")
+
+
+_WITH_INDICES = frozenset("max min sort topk median nanmedian mode kthvalue cummax cummin".split())
 
 
 def constant_called(name: str) -> Any:
@@ -258,11 +262,12 @@ def set_generator_state(generator: Any, state: Any) -> None:
 
 
 def named_result(name: str, args: tuple) -> tuple:
-    """The result of x.max(1) and the like: named where rushlight has such a class, else plain."""
+    """The result of x.max(1) and the like; others are read as plain tuples."""
     if not args or type(args[0]) is not tuple:
         raise CorruptFileError(f"the file holds a torch.return_types.{name} in an impossible form")
-    cls = getattr(return_types, name, None)
-    return args[0] if cls is None or len(cls._fields) != len(args[0]) else tuple.__new__(cls, args[0])
+    if name not in _WITH_INDICES or len(args[0]) != 2:
+        return args[0]
+    return tuple.__new__(named(name, "values", "indices"), args[0])
 
 
 def _getattr(builder: Any, owner: Any, name: Any) -> Any:

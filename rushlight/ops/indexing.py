@@ -47,6 +47,8 @@ def _at(np: Any, index: Any, dim: int) -> tuple:
 
 
 def _gather(np: Any, x: Any, index: Any, dim: int) -> Any:
+    if not index.size:
+        return np.empty(index.shape, x.dtype)
     if not x.ndim:
         _check(np, "gather", index, 1, 0)
         return np.broadcast_to(x, index.shape)

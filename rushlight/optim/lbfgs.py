@@ -95,7 +95,7 @@ class LBFGS(Optimizer):
 
     def _minimize(self, closure: Callable) -> Any:
         group = self.param_groups[0]
-        lr, most = number(group["lr"]), group["max_iter"]
+        lr, most = group["lr"], group["max_iter"]
         state = self.state[self._params[0]]
         state.setdefault("func_evals", 0)
         state.setdefault("n_iter", 0)
@@ -131,7 +131,7 @@ class LBFGS(Optimizer):
                 start = [p.clone() for p in self._params]
                 direction = d
                 loss, g, t, used = strong_wolfe(
-                    lambda rate: self._try(closure, start, rate, direction), t, d, loss, g, slope  # noqa: B023
+                    lambda rate: self._try(closure, start, rate, direction), float(t), d, loss, g, slope  # noqa: B023
                 )
                 self._move(t, d)
                 small = float(g.abs().max()) <= group["tolerance_grad"]

@@ -167,7 +167,8 @@ def _orthogonal(g: Node, coefficients: tuple[float, float, float], steps: int, e
     x = g.cast(bfloat16)
     tall = x.shape[0] > x.shape[1]
     x = transposed(x) if tall else x
-    norm = (x * x).sum((0, 1), False).sqrt()
+    wide = _wide(x)
+    norm = (wide * wide).sum((0, 1), False).sqrt().cast(bfloat16)
     x = x / norm.maximum(scalar(eps, bfloat16))
     for _ in range(steps):
         gram = _wide(x @ transposed(x))
