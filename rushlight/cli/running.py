@@ -8,13 +8,13 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from ..compat import ENVIRONMENT, install
+from ..compat import announce, install
 
 
 def run_program(program: str, arguments: Sequence[str], as_module: bool) -> int:
     """Run a file (or module) as the main program; its exit status is ours."""
     install()
-    os.environ[ENVIRONMENT] = "1"  # worker processes find it there and install the names too
+    announce()
     if as_module:
         sys.argv = [program, *arguments]
         sys.path.insert(0, os.getcwd())

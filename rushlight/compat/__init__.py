@@ -67,6 +67,15 @@ def install() -> None:
         sys.meta_path.insert(0, _Finder())
 
 
+def announce() -> None:
+    """Have child processes install the names too: worker processes, and programs that this one starts."""
+    os.environ[ENVIRONMENT] = "1"
+    root = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+    paths = [os.path.join(os.path.dirname(os.path.abspath(__file__)), "startup"), root]
+    before = [p for p in os.environ.get("PYTHONPATH", "").split(os.pathsep) if p and p not in paths]
+    os.environ["PYTHONPATH"] = os.pathsep.join([*paths[:1], *before, *paths[1:]])
+
+
 def install_from_environment() -> None:
     """In a child process of a program that runs under the alias: install it here as well."""
     if os.environ.get(ENVIRONMENT) == "1":

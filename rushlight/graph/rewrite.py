@@ -98,11 +98,12 @@ def _rewritten(node: Node, new: dict, shared: dict, table: dict) -> Node:
     inputs = tuple(new[source] for source in node.inputs)
     if inputs != node.inputs:
         node = _with_inputs(node, inputs)
-    for rule in table.get(node.prim.name, ()):
-        replacement = rule.apply(node)
-        if replacement is not None:
-            node = replacement
-            break
+    # Every rule leaves a smaller graph, so this ends.
+    replacement: Node | None = node
+    while replacement is not None:
+        node = replacement
+        tries = () if node.buffer is not None else table.get(node.prim.name, ())
+        replacement = next((r for r in (rule.apply(node) for rule in tries) if r is not None), None)
     if node.buffer is not None or not node.inputs:
         return node
     return shared.setdefault((node.prim, node.params, node.inputs), node)
