@@ -22,7 +22,7 @@ from ..nn import Module
 from ..nn.parameter import Parameter
 from ..tensor import Tensor
 from . import numpy_values, plain, tensor_values
-from .errors import CorruptFileError, RefusedError
+from .errors import CorruptFileError, RefusedError, shown
 from .program import find_class, is_named_tuple, new_module, new_named_tuple, refused, set_module_state
 from .safe_globals import registered
 from .torch_names import TorchName, dtype_called, function_called, return_type, storage_type_called
@@ -225,7 +225,7 @@ def _refused_call(function: Any) -> Exception:
 def _name(function: Any) -> str:
     if isinstance(function, type):
         return f"{function.__module__}.{function.__qualname__}"
-    return repr(function)[:200]
+    return repr(function) if isinstance(function, TorchName) else shown(function)
 
 
 __all__ = ["SafeBuilder"]

@@ -7,6 +7,7 @@ too) └── CorruptFileError        the file is cut short, changed or no chec
 """
 
 from pickle import UnpicklingError
+from typing import Any
 
 
 class RefusedError(UnpicklingError):
@@ -21,4 +22,28 @@ class CorruptFileError(UnpicklingError, RuntimeError):
     """The file is cut short, was changed, or is no checkpoint."""
 
 
-__all__ = ["RefusedError", "ClassNotFoundError", "CorruptFileError"]
+_SHORT = 80
+
+
+def shown(value: Any) -> str:
+    """A value out of a file for an error's text, without running a `__repr__` that is the program's own."""
+    if isinstance(value, type):
+        return f"{value.__module__}.{value.__qualname__}"
+    if type(value) in (tuple, list):
+        inside = ", ".join(shown(part) for part in value[:8])
+        return f"({inside}{', ...' if len(value) > 8 else ''})"[:_SHORT]
+    if type(value) in (type(None), bool, int, float, complex, str, bytes):
+        return _short(value)
+    name = getattr(type(value), "__qualname__", "object")
+    return f"a {name}"
+
+
+def _short(value: Any) -> str:
+    if type(value) is int and value.bit_length() > 256:
+        return "a huge number"
+    if type(value) in (str, bytes):
+        value = value[:_SHORT]
+    return repr(value)[:_SHORT]
+
+
+__all__ = ["RefusedError", "ClassNotFoundError", "CorruptFileError", "shown"]

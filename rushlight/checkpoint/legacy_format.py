@@ -21,7 +21,7 @@ from ..dtypes import of_name
 from ..tensor import Tensor
 from . import structure
 from .building import SafeBuilder
-from .errors import CorruptFileError, RefusedError
+from .errors import CorruptFileError, RefusedError, shown
 from .pickler import Storages
 from .survey import Survey, as_text, split_id
 from .tensors import LoadedStorage, bytes_of
@@ -91,8 +91,8 @@ def _read_header(run: Callable[[Any], Any]) -> dict:
             "Invalid magic number; corrupt file? It is a pickle, but no checkpoint of PyTorch's."
         )
     version = run(Survey())
-    if version != PROTOCOL_VERSION:
-        raise CorruptFileError(f"Invalid protocol version: {version!r}; {PROTOCOL_VERSION} can be read")
+    if type(version) is not int or version != PROTOCOL_VERSION:
+        raise CorruptFileError(f"Invalid protocol version: {shown(version)}; {PROTOCOL_VERSION} can be read")
     system = run(Survey())
     if type(system) is not dict:
         raise CorruptFileError("the file's facts about its machine make no sense")
@@ -166,7 +166,7 @@ class _Stored:
     def _view(self, root: LoadedStorage, storage_type: StorageType, view: Any) -> LoadedStorage:
         """Part of a storage, which PyTorch before 0.4 saved as a storage of its own."""
         if type(view) is not tuple or len(view) != 3 or type(view[1]) is not int or type(view[2]) is not int:
-            raise CorruptFileError(f"the file holds a storage that is a part of another by {view!r}")
+            raise CorruptFileError(f"the file holds a storage that is a part of another by {shown(view)}")
         key, offset, numel = as_text(view[0]), view[1], view[2]
         if offset == 0 and numel * of_name(storage_type.dtype_name).itemsize == root.nbytes:
             return root

@@ -17,7 +17,7 @@ from ..dtypes import of_name
 from ..tensor import Tensor
 from . import legacy_format, safetensors, structure
 from .building import SafeBuilder
-from .errors import CorruptFileError, RefusedError
+from .errors import CorruptFileError, RefusedError, shown
 from .locations import is_meta, placement
 from .settings import LoadEndianness, get_default_load_endianness, skipping_data
 from .tensors import LoadedStorage
@@ -197,14 +197,19 @@ class _Stored:
 
     def of(self, pid: Any) -> LoadedStorage:
         """The storage that a persistent id means."""
-        if type(pid) is not tuple or len(pid) != 5 or pid[0] not in ("storage", b"storage"):
-            raise RefusedError(f"the file refers to something outside that is no storage: {str(pid)[:80]!r}")
+        if (
+            type(pid) is not tuple
+            or len(pid) != 5
+            or type(pid[0]) not in (str, bytes)
+            or pid[0] not in ("storage", b"storage")
+        ):
+            raise RefusedError(f"the file refers to something outside that is no storage: {shown(pid)}")
         _, storage_type, key, location, numel = pid
         if isinstance(location, bytes):
             location = location.decode("ascii")
         plain = isinstance(storage_type, StorageType) and type(key) is str and type(location) is str
         if not plain or type(numel) is not int or numel < 0 or not re.fullmatch(r"[\w-]{1,100}", key):
-            raise CorruptFileError(f"the file refers to a storage of an impossible kind: {str(pid)[:80]!r}")
+            raise CorruptFileError(f"the file refers to a storage of an impossible kind: {shown(pid)}")
         facts = (storage_type, location, numel)
         if key not in self._storages:
             self._storages[key] = facts, self._make(storage_type, key, location, numel)

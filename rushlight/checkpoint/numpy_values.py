@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from ..dtypes import NAMES as DTYPE_NAMES
-from .errors import CorruptFileError, RefusedError
+from .errors import CorruptFileError, RefusedError, shown
 from .torch_names import TorchName
 
 RECONSTRUCT = TorchName("numpy._core.multiarray", "_reconstruct")
@@ -56,28 +56,32 @@ def _dtype(builder: Any, of: Any, align: Any = False, copy: Any = True) -> np.dt
     if isinstance(of, type) and of.__module__ == "ml_dtypes":
         return np.dtype(of, copy=True)
     raise RefusedError(
-        f"the file holds a NumPy array or scalar of type {of!r}; numbers and text can be loaded, Python "
+        f"the file holds a NumPy array or scalar of type {shown(of)}; numbers and text can be loaded, Python "
         "objects and structured types cannot. Save the array's numbers instead."
     )
 
 
 def set_dtype_state(dtype: np.dtype, state: Any) -> None:
     """Set the byte order; everything else in the state has to say what the dtype is already."""
-    if type(state) is not tuple or not 8 <= len(state) <= 9 or state[2:5] != (None, None, None):
+    if type(state) is not tuple or not 8 <= len(state) <= 9 or any(part is not None for part in state[2:5]):
         raise RefusedError("the file holds a structured NumPy type, which loading refuses")
     version, order, _, _, _, itemsize, alignment, flags, *unit = state
+    if type(order) is not str or any(type(n) is not int for n in (version, itemsize, alignment, flags)):
+        raise CorruptFileError(f"the file holds a NumPy type of an impossible state: {shown(state)}")
     if dtype.kind in "mM":
         if version != 4 or not unit or not _is_unit(unit[0]):
-            raise CorruptFileError(f"the file holds a NumPy time type of an impossible state: {state!r}")
+            raise CorruptFileError(f"the file holds a NumPy time type of an impossible state: {shown(state)}")
     elif version not in (3, 4) or unit:
-        raise CorruptFileError(f"the file holds a NumPy type of an impossible state: {state!r}")
+        raise CorruptFileError(f"the file holds a NumPy type of an impossible state: {shown(state)}")
     fits = (
         order in ("<", ">", "=", "|")
         and itemsize in (-1, dtype.itemsize)
         and alignment in (-1, dtype.alignment)
     )
     if not fits or flags not in (0, dtype.flags):
-        raise CorruptFileError(f"the file holds a NumPy type '{dtype}' of an impossible state: {state!r}")
+        raise CorruptFileError(
+            f"the file holds a NumPy type '{dtype}' of an impossible state: {shown(state)}"
+        )
     if dtype.type.__module__ == "numpy":
         setting: Any = dtype
         setting.__setstate__(state)
@@ -85,7 +89,11 @@ def set_dtype_state(dtype: np.dtype, state: Any) -> None:
 
 def _is_unit(unit: Any) -> bool:
     """Whether it is the ({}, (b"D", 1, 1, 1)) of a datetime64."""
-    if type(unit) is not tuple or len(unit) != 2 or unit[0] not in (None, {}):
+    if (
+        type(unit) is not tuple
+        or len(unit) != 2
+        or not (unit[0] is None or (type(unit[0]) is dict and not unit[0]))
+    ):
         return False
     detail = unit[1]
     if type(detail) is not tuple or len(detail) != 4 or type(detail[0]) not in (str, bytes):
@@ -96,9 +104,10 @@ def _is_unit(unit: Any) -> bool:
 
 
 def _reconstruct(builder: Any, cls: Any, shape: Any, kind: Any) -> np.ndarray:
-    if cls is not np.ndarray or shape != (0,) or kind not in (b"b", "b"):
+    plain = type(shape) is tuple and [type(n) for n in shape] == [int] and type(kind) in (bytes, str)
+    if cls is not np.ndarray or not plain or shape != (0,) or kind not in (b"b", "b"):
         raise RefusedError(
-            f"the file holds a NumPy array of class {cls!r}, which loading refuses; only ndarray is read"
+            f"the file holds a NumPy array of class {shown(cls)}, which loading refuses; only ndarray is read"
         )
     return np.empty((0,), np.int8)
 
@@ -109,8 +118,8 @@ def set_array_state(array: np.ndarray, state: Any) -> None:
         raise CorruptFileError("the file holds a NumPy array of an impossible state")
     version, shape, dtype, by_columns, data = state
     _check_array(shape, dtype, data)
-    if version != 1 or type(by_columns) is not bool:
-        raise CorruptFileError(f"the file holds a NumPy array of an unknown version: {version!r}")
+    if type(version) is not int or version != 1 or type(by_columns) is not bool:
+        raise CorruptFileError(f"the file holds a NumPy array of an unknown version: {shown(version)}")
     setting: Any = array
     setting.__setstate__((1, shape, dtype, by_columns, bytes(data)))
 
@@ -122,13 +131,13 @@ def _check_array(shape: Any, dtype: Any, data: Any) -> None:
         or dtype.fields is not None
         or dtype.subdtype is not None
     ):
-        raise RefusedError(f"the file holds a NumPy array of type {dtype!r}, which loading refuses")
+        raise RefusedError(f"the file holds a NumPy array of type {shown(dtype)}, which loading refuses")
     if type(data) not in (bytes, bytearray):
         raise RefusedError(f"the file holds a NumPy array whose numbers are a {type(data).__name__}")
     whole = type(shape) is tuple and len(shape) <= 64 and all(type(n) is int and n >= 0 for n in shape)
     if not whole or math.prod(shape) * dtype.itemsize != len(data):
         raise CorruptFileError(
-            f"the file holds a NumPy array of shape {shape} and type {dtype} in {len(data)} bytes, which is "
+            f"the file holds a NumPy array of shape {shown(shape)} and type {dtype} in {len(data)} bytes, which is "
             "impossible"
         )
 
@@ -140,8 +149,8 @@ def _scalar(builder: Any, dtype: Any, data: Any = b"") -> Any:
 
 def _from_buffer(builder: Any, data: Any, dtype: Any, shape: Any, order: Any) -> np.ndarray:
     _check_array(shape, dtype, data)
-    if order not in ("C", "F"):
-        raise CorruptFileError(f"the file holds a NumPy array of order {order!r}")
+    if type(order) is not str or order not in ("C", "F"):
+        raise CorruptFileError(f"the file holds a NumPy array of order {shown(order)}")
     return np.frombuffer(bytearray(data), dtype).reshape(shape, order=order)
 
 

@@ -25,7 +25,7 @@ from ..layouts import Named
 from ..nn import Module
 from ..shapes import Size
 from ..tensor import Tensor
-from .errors import CorruptFileError, RefusedError
+from .errors import CorruptFileError, RefusedError, shown
 from .torch_names import TorchName, is_own
 
 # Names that stand for a way of building something, not for a value.
@@ -143,12 +143,13 @@ def _checked_pairs(builder: Any, pairs: Any) -> list[tuple]:
     return [tuple(pair) for pair in pairs]
 
 
+_FACTORIES = (None, *_BUILTINS, OrderedDict, defaultdict, Counter, deque)
+
+
 def _default_dict(builder: Any, factory: Any = None, items: Any = None) -> defaultdict:
-    if factory not in (None, *_BUILTINS, OrderedDict, defaultdict, Counter, deque) and not builder.is_vouched(
-        factory
-    ):
+    if not any(factory is known for known in _FACTORIES) and not builder.is_vouched(factory):
         raise RefusedError(
-            f"the file holds a defaultdict whose default comes from {factory!r}; list, dict, int and the "
+            f"the file holds a defaultdict whose default comes from {shown(factory)}; list, dict, int and the "
             "like can be loaded"
         )
     return defaultdict(factory, {} if items is None else dict(_checked_pairs(builder, items)))
@@ -177,10 +178,13 @@ def _complex(builder: Any, real: Any = 0.0, imag: Any = 0.0) -> complex:
     return complex(real, imag)
 
 
+_ENCODINGS = ("latin1", "latin-1", "ascii", "utf-8", "utf8")
+
+
 def _encode(builder: Any, text: Any, encoding: Any = "utf-8") -> bytes:
-    if type(text) is not str or encoding not in ("latin1", "latin-1", "ascii", "utf-8", "utf8"):
+    if type(text) is not str or type(encoding) is not str or encoding not in _ENCODINGS:
         raise RefusedError(
-            f"the file encodes a {type(text).__name__} as {encoding!r}; only text as latin1 is read"
+            f"the file encodes a {type(text).__name__} as {shown(encoding)}; only text as latin1 is read"
         )
     return text.encode(encoding)
 
@@ -221,7 +225,9 @@ def _type(builder: Any, of: Any, *more: Any) -> type:
 
 def _reconstruct(builder: Any, cls: Any, base: Any, state: Any) -> Any:
     if base is not OBJECT or state is not None:
-        raise RefusedError(f"the file makes a {cls!r} from another kind of object, which loading refuses")
+        raise RefusedError(
+            f"the file makes a {shown(cls)} from another kind of object, which loading refuses"
+        )
     return builder.new(cls, (), {})
 
 
@@ -240,7 +246,7 @@ def check_partial_of(builder: Any, function: Any) -> None:
     own = is_own(getattr(function, "__module__", None))
     layer = isinstance(function, type) and issubclass(function, Module)
     if not (harmless and (own or layer or builder.is_vouched(function))):
-        raise RefusedError(f"the file holds a functools.partial of {function!r}, which loading refuses")
+        raise RefusedError(f"the file holds a functools.partial of {shown(function)}, which loading refuses")
 
 
 def _namespace_of(kind: type) -> Callable:

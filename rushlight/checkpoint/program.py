@@ -14,7 +14,7 @@ from typing import Any
 
 from ..nn import Module
 from ..tensor import Tensor
-from .errors import ClassNotFoundError, CorruptFileError, RefusedError
+from .errors import ClassNotFoundError, CorruptFileError, RefusedError, shown
 from .torch_names import PACKAGE, is_own, layer_class, own_module
 
 
@@ -146,7 +146,7 @@ def _check_registry(module: Module, registry: str, members: Any, kinds: type) ->
     for name, member in members.items():
         if type(name) is not str or not (member is None or isinstance(member, kinds)):
             raise CorruptFileError(
-                f"the file holds a {type(module).__name__} with a {type(member).__name__} under {name!r} in "
+                f"the file holds a {type(module).__name__} with a {type(member).__name__} under {shown(name)} in "
                 f"{registry}"
             )
 

@@ -10,7 +10,7 @@ import pickle
 from typing import IO, Any
 
 from .building import SafeBuilder
-from .errors import CorruptFileError, RefusedError
+from .errors import CorruptFileError, RefusedError, shown
 from .torch_names import StorageType
 from .unpickler import Machine, Source
 from .zip_format import MAGIC, Reader
@@ -67,16 +67,16 @@ class Survey(SafeBuilder):
 def split_id(pid: Any) -> tuple[str, tuple]:
     """A persistent id's kind and its checked fields."""
     if type(pid) is not tuple or not pid:
-        raise CorruptFileError(f"the file refers to something outside by the id {str(pid)[:80]!r}")
+        raise CorruptFileError(f"the file refers to something outside by the id {shown(pid)}")
     kind, fields = as_text(pid[0]), pid[1:]
     if kind == "module" and len(fields) == 3 and isinstance(fields[0], type):
         return kind, fields
     if kind != "storage" or len(fields) not in (4, 5):
-        raise RefusedError(f"the file refers to something outside that is no storage: {str(pid)[:80]!r}")
+        raise RefusedError(f"the file refers to something outside that is no storage: {shown(pid)}")
     storage_type, key, location, numel, *view = fields
     key, location = as_text(key), as_text(location)
     if not isinstance(storage_type, StorageType) or type(numel) is not int or numel < 0:
-        raise CorruptFileError(f"the file refers to a storage of an impossible kind: {str(pid)[:80]!r}")
+        raise CorruptFileError(f"the file refers to a storage of an impossible kind: {shown(pid)}")
     return kind, (storage_type, key, location, numel, view[0] if view else None)
 
 

@@ -19,7 +19,7 @@ from ..results import named
 from ..shapes import Size
 from ..tensor import Tensor
 from . import torch_names as names
-from .errors import CorruptFileError, RefusedError
+from .errors import CorruptFileError, RefusedError, shown
 from .locations import available
 from .program import nested_class
 from .tensors import LoadedStorage, blank_tensor, meta_tensor
@@ -100,7 +100,7 @@ def _rebuild_v3(
     metadata: Any = None,
 ) -> Tensor:
     if not isinstance(dtype, DType):
-        raise CorruptFileError(f"the file holds a tensor of type {dtype!r}")
+        raise CorruptFileError(f"the file holds a tensor of type {shown(dtype)}")
     return _finished(_on_storage(storage, dtype.name, offset, size, stride), requires_grad, metadata)
 
 
@@ -128,7 +128,7 @@ def _finished(tensor: Tensor, requires_grad: Any, metadata: Any) -> Tensor:
 
 def _resolved(tensor: Tensor, metadata: Any) -> Tensor:
     if type(metadata) is not dict or set(metadata) - {"conj", "neg"}:
-        raise CorruptFileError(f"the file holds a tensor with unknown marks: {metadata!r}")
+        raise CorruptFileError(f"the file holds a tensor with unknown marks: {shown(metadata)}")
     if metadata.get("conj"):
         tensor = tensor.conj()
     return tensor.neg() if metadata.get("neg") else tensor
@@ -136,7 +136,7 @@ def _resolved(tensor: Tensor, metadata: Any) -> Tensor:
 
 def _requiring(tensor: Tensor, requires_grad: Any) -> Tensor:
     if type(requires_grad) is not bool:
-        raise CorruptFileError(f"the file holds a tensor whose requires_grad is {requires_grad!r}")
+        raise CorruptFileError(f"the file holds a tensor whose requires_grad is {shown(requires_grad)}")
     if requires_grad and not _differentiable(tensor):
         raise CorruptFileError(f"the file holds a tensor of type {tensor.dtype} that requires grad")
     return tensor.requires_grad_(True) if requires_grad else tensor
@@ -148,7 +148,7 @@ def _differentiable(tensor: Tensor) -> bool:
 
 def _rebuild_meta(builder: Any, dtype: Any, size: Any, stride: Any, requires_grad: Any) -> Tensor:
     if not isinstance(dtype, DType):
-        raise CorruptFileError(f"the file holds a tensor of type {dtype!r}")
+        raise CorruptFileError(f"the file holds a tensor of type {shown(dtype)}")
     if not builder.structure_only:
         return _requiring(meta_tensor(dtype.name, _sizes(size), _sizes(stride)), requires_grad)
     blank = _requiring(blank_tensor(dtype.name, _sizes(size), _sizes(stride)), requires_grad)
@@ -174,11 +174,11 @@ def _rebuild_with_state(builder: Any, data: Any, requires_grad: Any, hooks: Any,
 
 
 def _rebuild_from_type(builder: Any, function: Any, cls: Any, args: Any, state: Any) -> Tensor:
-    if function not in _REBUILDERS or type(args) is not tuple:
-        raise RefusedError(f"the file rebuilds a tensor with {function!r}, which loading refuses")
+    if not any(function is known for known in _REBUILDERS) or type(args) is not tuple:
+        raise RefusedError(f"the file rebuilds a tensor with {shown(function)}, which loading refuses")
     tensor = builder.call(function, args)
     if not isinstance(cls, type) or not issubclass(cls, Tensor):
-        raise CorruptFileError(f"the file holds a tensor of class {cls!r}")
+        raise CorruptFileError(f"the file holds a tensor of class {shown(cls)}")
     if cls not in (Tensor, type(tensor)):
         tensor = tensor.as_subclass(cls)
     _set_attributes(tensor, state)
@@ -195,7 +195,7 @@ def _set_attributes(tensor: Tensor, state: Any) -> None:
         raise CorruptFileError(f"the file holds a tensor whose attributes are a {type(state).__name__}")
     for name, value in state.items():
         if type(name) is not str or hasattr(Tensor, name):
-            raise RefusedError(f"the file sets {name!r} of a tensor, which is no plain attribute")
+            raise RefusedError(f"the file sets {shown(name)} of a tensor, which is no plain attribute")
         tensor.__dict__[name] = value
 
 
@@ -230,13 +230,13 @@ def _uninitialized(cls: type) -> Callable:
 
 def _device(builder: Any, kind: Any, index: Any = None) -> Device:
     if type(kind) is not str or type(index) not in (int, type(None)):
-        raise CorruptFileError(f"the file holds a device {kind!r}, {index!r}")
+        raise CorruptFileError(f"the file holds a device {shown(kind)}, {shown(index)}")
     return Device(kind) if index is None else Device(kind, index)
 
 
 def _size(builder: Any, sizes: Any = ()) -> Size:
     if any(type(n) is not int for n in _sizes(sizes)):
-        raise CorruptFileError(f"the file holds a torch.Size of {sizes!r}")
+        raise CorruptFileError(f"the file holds a torch.Size of {shown(sizes)}")
     return Size(sizes)
 
 
@@ -244,7 +244,7 @@ def _get_layout(builder: Any, name: Any) -> Any:
     found = constant_called(name.removeprefix("torch.")) if type(name) is str else None
     if found is None:
         raise RefusedError(
-            f"the file holds the layout {name!r}; tensors here are strided. Save x.to_dense() instead."
+            f"the file holds the layout {shown(name)}; tensors here are strided. Save x.to_dense() instead."
         )
     return found
 
@@ -278,7 +278,7 @@ def _getattr(builder: Any, owner: Any, name: Any) -> Any:
     elif type(name) is str and isinstance(owner, type) and issubclass(owner, Module) and "." not in name:
         found = nested_class(owner, name)
     if found is None:
-        raise RefusedError(f"the file asks for getattr({owner!r}, {name!r}), which loading refuses")
+        raise RefusedError(f"the file asks for getattr({shown(owner)}, {shown(name)}), which loading refuses")
     return found
 
 

@@ -20,7 +20,7 @@ from ..dtypes import of_name
 from ..shapes import contiguous_strides, is_contiguous
 from ..storage import bytes_of as bytes_of_storage
 from ..tensor import Tensor, array_of, dtype_of, from_array, layout_of, on_storage, shape_of
-from .errors import CorruptFileError
+from .errors import CorruptFileError, shown
 
 # The most dimensions a tensor can have, and the most elements a view can span.
 MAX_DIMS = 64
@@ -168,7 +168,8 @@ def check_geometry(offset: int, size: tuple, stride: tuple, numel: int) -> None:
     numbers = (offset, *size, *stride)
     if any(type(n) is not int or n < 0 for n in numbers) or len(size) != len(stride) or len(size) > MAX_DIMS:
         raise CorruptFileError(
-            f"the file holds a tensor of impossible geometry: size {size}, stride {stride}, offset {offset}"
+            f"the file holds a tensor of impossible geometry: size {shown(size)}, stride {shown(stride)}, "
+            f"offset {shown(offset)}"
         )
     if math.prod(size) > MAX_NUMEL:
         raise CorruptFileError(f"the file holds a tensor of size {size}, more elements than there can be")

@@ -229,6 +229,8 @@ class Reader:
 
     def _place(self, entry: zipfile.ZipInfo) -> int:
         """Where an entry's data begins, from its own header, which has to agree with the directory."""
+        if entry.header_offset < 0:
+            raise CorruptFileError(f"record '{entry.filename}' stands before the beginning of the file")
         self.file.seek(entry.header_offset)
         header = self.file.read(_LOCAL.size)
         if len(header) < _LOCAL.size or header[:4] != MAGIC:

@@ -7,7 +7,6 @@ Keys are text, values bytes. `get` and `wait` wait for keys that others set. TCP
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import os
 import struct
 import threading
@@ -292,6 +291,8 @@ class _FileTable(Table):
     @contextlib.contextmanager
     def locked(self) -> Iterator[None]:
         """Alone with the file, its latest records read."""
+        import fcntl  # POSIX only, like the lock itself
+
         with self.changed:
             if self.held:
                 self.held += 1

@@ -18,9 +18,12 @@ from ..random.generator import (
 from . import (
     activation,
     arithmetic,
+    building,
+    contracting,
     counting,
     creation,
     indexing,
+    joining,
     methods,
     numeric,
     ordering,

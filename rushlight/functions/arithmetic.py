@@ -385,7 +385,7 @@ def as_operand(array: np.ndarray) -> Tensor:
 
 def _reflected(compute: Callable) -> Callable:
     def operate(self: Tensor, other: Any) -> Any:
-        return compute(other, self) if is_number(other) else NotImplemented
+        return compute(other, self) if is_number(other) or isinstance(other, Tensor) else NotImplemented
 
     return operate
 
@@ -420,4 +420,5 @@ for _name in ("eq", "ne", "lt", "le", "gt", "ge"):
     setattr(Tensor, f"__{_name}__", _operator(FUNCTIONS[_name]))
 
 
+setattr(Tensor, "__rdiv__", Tensor.__rtruediv__)  # noqa: B010
 setattr(Tensor, "__invert__", bitwise_not)  # noqa: B010

@@ -278,7 +278,8 @@ def cpu(self: Tensor, memory_format: Any = None) -> Tensor:
 
 def _converter(name: str, dtype: DType) -> None:
     def convert(self: Tensor, memory_format: Any = None) -> Tensor:
-        return to_dtype(self, dtype)
+        made = to_dtype(self, dtype)
+        return made if memory_format in (None, preserve_format) else contiguous(made, memory_format)
 
     convert.__name__ = name
     convert.__doc__ = f"This tensor as {dtype}; itself when it is."
@@ -671,3 +672,6 @@ def _attach() -> None:
 
 
 _attach()
+for _name in ("zero_", "fill_", "detach_", "resize_"):
+    FUNCTIONS.setdefault(_name, getattr(Tensor, _name))
+FUNCTIONS["detach"] = detach

@@ -331,7 +331,7 @@ def where(condition: Tensor, input: Any = None, other: Any = None) -> Any:
 Tensor.where = lambda self, condition, other: where(condition, self, other)  # type: ignore[attr-defined]
 
 
-@function()
+@function(inplace=True)
 def conj_physical(input: Tensor) -> Tensor:
     """The complex conjugate. Source: torch.conj_physical."""
     return (

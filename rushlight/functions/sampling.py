@@ -10,9 +10,11 @@ from typing import Any
 import numpy as np
 
 from .. import devices, dtypes
-from ..autograd.record import check_writable, overwrite
+from ..autograd.entry import Op
+from ..autograd.record import check_writable, operation, overwrite
 from ..devices import META
 from ..dtypes import DType, float32, int64
+from ..graph.node import constant
 from ..random.generator import default_generator, stream_of
 from ..random.mt19937 import Stream
 from ..shapes import check_sizes, sizes_from
@@ -195,7 +197,13 @@ def normal(
     )
     kind = dtype_of(mean if isinstance(mean, Tensor) else std)
     drawn = from_array(stream_of(generator).normal(tuple(shape), kind), kind)
-    return (drawn * std + mean).detach()
+    return _without_gradient("NormalBackward3", (drawn * std + mean).detach(), mean, std)
+
+
+def _without_gradient(name: str, drawn: Tensor, *inputs: Any) -> Tensor:
+    """What was drawn does not follow its parameters: their gradients are zeros."""
+    op = Op(name, lambda out, *ins: out.copy(), lambda g, out, ins, needs: (None, *(constant(0, i.dtype).expand(i.shape) for i in ins[1:])))
+    return operation(op, (drawn, *(i for i in inputs if isinstance(i, Tensor))))
 
 
 @function(inplace=False)
@@ -203,8 +211,10 @@ def bernoulli(input: Tensor, p: Any = None, *, generator: Any = None) -> Tensor:
     """1 with the probability that each element gives (or `p`), else 0. Source: torch.bernoulli."""
     kind = dtype_of(input)
     if p is not None:
-        return from_array(stream_of(generator).bernoulli(float(p), shape_of(input), kind), kind)
-    return from_array(stream_of(generator).bernoulli_from(array_of(input)), kind)
+        drawn = stream_of(generator).bernoulli(float(p), shape_of(input), kind)
+    else:
+        drawn = stream_of(generator).bernoulli_from(array_of(input))
+    return _without_gradient("BernoulliBackward0", from_array(drawn, kind), input)
 
 
 @function()

@@ -11,7 +11,7 @@ import operator
 from collections.abc import Sequence
 from typing import Any
 
-from ..autograd.entry import Op
+from ..autograd.entry import AccumulateGrad, Op
 from ..autograd.record import edge_of, operation, primitive, view
 from ..dtypes import DType
 from ..errors import ShapeError
@@ -752,8 +752,9 @@ def tile(input: Tensor, *dims: Any) -> Tensor:
 
 
 @function()
-def flip(input: Tensor, *dims: Any) -> Tensor:
+def flip(input: Tensor, *args: Any, dims: Any = None) -> Tensor:
     """The order along `dims` turned round. Source: torch.flip."""
+    dims = args if dims is None else (dims,)
     chosen = tuple([wrap_dim(d, input.dim()) for d in sizes_from(dims)])
     if len(set(chosen)) != len(chosen):
         raise RuntimeError(
@@ -848,3 +849,30 @@ def broadcast_operands(name: str, *values: Any) -> list[Tensor]:
     for x in made:
         shape = broadcast(shape, shape_of(x))
     return [expand(x, shape) if shape_of(x) != shape else x for x in made]
+
+
+# ---------------------------------------------------------------- views in place
+
+
+def _seen_as(name: str) -> None:
+    """`name_`: the tensor itself is seen differently from now on; its memory stays."""
+    compute = getattr(Tensor, name)
+
+    def written(self: Tensor, *args: Any, **kwargs: Any) -> Tensor:
+        if isinstance(self._edge, AccumulateGrad):
+            raise RuntimeError(f"a leaf Variable that requires grad is being used in an in-place operation. ({name}_)")
+        made = compute(self, *args, **kwargs)
+        seen = made._view
+        base = None if self._view is None else self._view.base
+        self._view = View(base, seen.steps, seen.shape, seen.dtype)
+        self._edge = made._edge
+        return self
+
+    written.__name__ = written.__qualname__ = name + "_"
+    written.__doc__ = f"As `{name}`, of the tensor itself. Source: torch.Tensor.{name}_."
+    setattr(Tensor, name + "_", written)
+    FUNCTIONS[name + "_"] = written
+
+
+for _name in ("squeeze", "unsqueeze", "transpose", "t", "swapaxes", "swapdims", "as_strided"):
+    _seen_as(_name)
