@@ -4,10 +4,11 @@
 `function` (user-defined functions), `anomaly`, `gradcheck`, `functional`, `graph`, `hooks`.
 """
 
-from . import anomaly, engine, function, modes
+from . import anomaly, engine, function, functional, graph, modes
 from .anomaly import detect_anomaly, is_anomaly_check_nan_enabled, is_anomaly_enabled, set_detect_anomaly
 from .engine import backward, grad
 from .function import Function
+from .gradcheck import GradcheckError, gradcheck, gradgradcheck
 from .modes import (
     enable_grad,
     inference_mode,
@@ -16,3 +17,4 @@ from .modes import (
     set_grad_enabled,
     set_multithreading_enabled,
 )
+from .variable import Variable, variable

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import functools
 import inspect
+import types
 from _compat_pickle import IMPORT_MAPPING, NAME_MAPPING
 from collections import OrderedDict
 from collections.abc import Callable
@@ -154,7 +155,7 @@ class SafeBuilder:
         ):
             raise CorruptFileError("the file holds a functools.partial of an impossible state")
         plain.check_partial_of(self, state[0])
-        if state[3] or any(type(name) is not str for name in state[2]):
+        if state[3] is not None or any(type(name) is not str for name in state[2]):
             raise RefusedError(
                 "the file holds a functools.partial with attributes of its own, which loading refuses"
             )
@@ -216,10 +217,9 @@ def _set_trusted_state(obj: Any, state: Any) -> None:
 def _refused_call(function: Any) -> Exception:
     if isinstance(function, type):
         return refused(function.__module__, function.__qualname__, function)
-    if isinstance(function, TorchName) or not callable(function):
-        return RefusedError(f"the file calls {_name(function)}, which loading refuses")
-    name = getattr(function, "__qualname__", type(function).__name__)
-    return refused(getattr(function, "__module__", None) or "?", name, function)
+    if isinstance(function, (types.FunctionType, types.BuiltinFunctionType)):
+        return refused(function.__module__, function.__qualname__, function)
+    return RefusedError(f"the file calls {_name(function)}, which loading refuses")
 
 
 def _name(function: Any) -> str:

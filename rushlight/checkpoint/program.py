@@ -1,7 +1,7 @@
 """Classes that the running program already has, and rebuilding its modules.
 
 A file names a class; it is found among what is imported (`__main__` included) or not at all: nothing is
-imported. Usable without being registered are nn.Module subclasses, Tensor subclasses and named tuples. A
+imported. Usable without being registered are nn.Module subclasses and named tuples. A
 module is rebuilt without its `__init__`, `__new__` or `__reduce__`; of `__setstate__`, only rushlight's own
 is ever called.
 """
@@ -26,7 +26,7 @@ def find_class(module: str, name: str) -> type:
         RefusedError: it is not one that a file may use.
     """
     found = _find(module, name)
-    if isinstance(found, type) and (issubclass(found, (Module, Tensor)) or is_named_tuple(found)):
+    if isinstance(found, type) and (issubclass(found, Module) or is_named_tuple(found)):
         return found
     raise refused(module, name, found)
 
@@ -117,10 +117,20 @@ def new_module(cls: type, args: tuple, kwargs: dict) -> Module:
     return module
 
 
+def without_slots(state: Any) -> Any:
+    """The attributes in the state of an object whose class has no slots: pickle may write a pair."""
+    if (
+        type(state) is tuple
+        and len(state) == 2
+        and (state[1] is None or (type(state[1]) is dict and not state[1]))
+    ):
+        return state[0]
+    return state
+
+
 def set_module_state(module: Module, state: Any) -> None:
     """Fill a bare module with its attributes."""
-    if type(state) is tuple and len(state) == 2 and not state[1]:
-        state = state[0]
+    state = without_slots(state)
     if type(state) is not dict or any(type(key) is not str for key in state):
         raise CorruptFileError(
             f"the file holds a {type(module).__name__} whose attributes are no dict of names"
@@ -160,5 +170,5 @@ def _setter_of(cls: type) -> tuple[type, Any]:
 
 __all__ = [
     "find_class", "is_named_tuple", "nested_class", "new_module", "new_named_tuple", "refused",
-    "set_module_state",
+    "set_module_state", "without_slots",
 ]  # fmt: skip

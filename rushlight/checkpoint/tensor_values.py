@@ -21,7 +21,7 @@ from ..tensor import Tensor
 from . import torch_names as names
 from .errors import CorruptFileError, RefusedError, shown
 from .locations import available
-from .program import nested_class
+from .program import nested_class, without_slots
 from .tensors import LoadedStorage, blank_tensor, meta_tensor
 
 GETATTR = names.TorchName("builtins", "getattr")
@@ -105,12 +105,14 @@ def _rebuild_v3(
 
 
 def _dtype_of(storage: Any) -> str:
-    return getattr(storage, "dtype", None) or "uint8"
+    if isinstance(storage, LoadedStorage):
+        return storage.dtype or "uint8"
+    raise CorruptFileError(f"the file holds a tensor on {shown(storage)} instead of a storage")
 
 
 def _on_storage(storage: Any, dtype: str, offset: Any, size: Any, stride: Any) -> Tensor:
     if not isinstance(storage, LoadedStorage):
-        raise CorruptFileError(f"the file holds a tensor on a {type(storage).__name__} instead of a storage")
+        raise CorruptFileError(f"the file holds a tensor on {shown(storage)} instead of a storage")
     return storage.tensor(dtype, offset, _sizes(size), _sizes(stride))
 
 
@@ -129,9 +131,9 @@ def _finished(tensor: Tensor, requires_grad: Any, metadata: Any) -> Tensor:
 def _resolved(tensor: Tensor, metadata: Any) -> Tensor:
     if type(metadata) is not dict or set(metadata) - {"conj", "neg"}:
         raise CorruptFileError(f"the file holds a tensor with unknown marks: {shown(metadata)}")
-    if metadata.get("conj"):
+    if metadata.get("conj") is True:
         tensor = tensor.conj()
-    return tensor.neg() if metadata.get("neg") else tensor
+    return tensor.neg() if metadata.get("neg") is True else tensor
 
 
 def _requiring(tensor: Tensor, requires_grad: Any) -> Tensor:
@@ -177,9 +179,9 @@ def _rebuild_from_type(builder: Any, function: Any, cls: Any, args: Any, state: 
     if not any(function is known for known in _REBUILDERS) or type(args) is not tuple:
         raise RefusedError(f"the file rebuilds a tensor with {shown(function)}, which loading refuses")
     tensor = builder.call(function, args)
-    if not isinstance(cls, type) or not issubclass(cls, Tensor):
-        raise CorruptFileError(f"the file holds a tensor of class {shown(cls)}")
-    if cls not in (Tensor, type(tensor)):
+    if cls is not Tensor and cls is not Parameter and not builder.is_vouched(cls):
+        raise CorruptFileError(f"the file holds a tensor of class {shown(cls)}, which no tensor has")
+    if cls is not Tensor and cls is not type(tensor):
         tensor = tensor.as_subclass(cls)
     _set_attributes(tensor, state)
     return tensor
@@ -187,8 +189,7 @@ def _rebuild_from_type(builder: Any, function: Any, cls: Any, args: Any, state: 
 
 def _set_attributes(tensor: Tensor, state: Any) -> None:
     """Give a tensor the plain attributes it was saved with."""
-    if type(state) is tuple and len(state) == 2 and not state[1]:
-        state = state[0]
+    state = without_slots(state)
     if state is None:
         return
     if type(state) is not dict:
@@ -220,7 +221,7 @@ def _parameter(cls: type) -> Callable:
 
 def _uninitialized(cls: type) -> Callable:
     def make(builder: Any, requires_grad: Any = False) -> Tensor:
-        return cls(bool(requires_grad))
+        return cls(requires_grad is True)
 
     return make
 

@@ -57,7 +57,7 @@ def overflow() -> None:
     alive = []
     for reference_ in values:
         owner = reference_()
-        if owner is not None and owner.node.buffer is None:
+        if owner is not None and owner.node is not None and owner.node.buffer is None:
             alive.append(reference_)
             count += 1
             held += owner.node.numel * owner.node.dtype.itemsize

@@ -20,6 +20,7 @@ from ..graph.node import Node, constant
 from ..ops.indexing import take
 from ..tensor import Tensor, array_of, dtype_of, from_array, shape_of
 from .arguments import need_tensor
+from .opmath import widened
 from .pooling import read_positions, winner
 from .register import function
 from .sampling import rand
@@ -148,7 +149,7 @@ def _means_of_tiles(x: Node, sizes: tuple[int, ...]) -> Node:
     return x.reshape((*lead, *split)).sum(inner, False) / count
 
 
-_tiled = Op("AdaptiveAvgPool2DBackward0", _means_of_tiles)
+_tiled = widened("AdaptiveAvgPool2DBackward0", _means_of_tiles)
 
 
 @function(method=False)

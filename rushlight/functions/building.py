@@ -172,7 +172,6 @@ def meshgrid(*tensors: Any, indexing: str | None = None) -> tuple[Tensor, ...]:
     shape = tuple(x.numel() for x in given)
     grids = [expand(reshape(x, (-1,) + (1,) * (len(given) - d - 1)), shape) for d, x in enumerate(given)]
     if swapped:
-        grids = [transpose(g, 0, 1) for g in grids]
         grids[0], grids[1] = grids[1], grids[0]
     return tuple(grids)
 

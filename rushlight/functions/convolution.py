@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..autograd.entry import Op
 from ..autograd.record import operation, title
 from ..dtypes import BOOL
 from ..errors import DTypeError, ShapeError
@@ -16,6 +15,7 @@ from ..graph.node import Node
 from ..ops import contraction
 from ..tensor import Tensor, dtype_of, shape_of
 from .arguments import need_tensor
+from .opmath import widened
 from .register import function
 from .spatial import c_name, ints, listed, need_int, wide
 
@@ -55,8 +55,8 @@ def _forward_transposed(
     return _with_bias(out, b)
 
 
-_convolution = Op("ConvolutionBackward0", _forward, _rule)
-_transposed = Op("ConvolutionBackward0", _forward_transposed)
+_convolution = widened("ConvolutionBackward0", _forward, _rule)
+_transposed = widened("ConvolutionBackward0", _forward_transposed)
 
 
 # ---------------------------------------------------------------- checks
@@ -421,7 +421,7 @@ def _time_first(x: Node, w: Node, b: Node, pad: int) -> Node:
     return out.permute((2, 0, 1)) + b
 
 
-_conv_tbc = Op("ConvTbcBackward0", _time_first)
+_conv_tbc = widened("ConvTbcBackward0", _time_first)
 
 
 @function(method=True)

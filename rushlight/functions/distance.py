@@ -17,6 +17,7 @@ from ..errors import ShapeError
 from ..graph.node import Node, constant, of_array
 from ..ops.contraction import transposed
 from ..ops.indexing import put, take
+from ..ops.movement import concat
 from ..ops.reduction import reduced
 from ..shapes import broadcast, wrap_dim, wrap_dims
 from ..tensor import Tensor, dtype_of, shape_of
@@ -43,7 +44,7 @@ def _length(x: Node, p: float, dims: tuple, keepdim: bool) -> Node:
 def _slope(g: Node, length: Node, x: Node, p: float, dims: tuple, ties: bool = True) -> Node:
     """The gradient of x from that of its length (both with `dims` kept); ties: extremes share it."""
     if p == 0:
-        return g * 0 * x
+        return constant(0, x.dtype).expand(x.shape)
     if p == 1:
         return x.sign() * _as(g, x)
     if math.isinf(p):
@@ -149,10 +150,8 @@ def cosine_similarity(x1: Tensor, x2: Tensor, dim: int = 1, eps: float = 1e-8) -
         )
     shape = broadcast(shape_of(x), shape_of(y))
     dim = wrap_dim(dim, len(shape))
-    if len(shape) > x.dim():
-        x = x.expand(shape)
-    if len(shape) > y.dim():
-        y = y.expand(shape)
+    # The lengths are those of the vectors after broadcasting along dim.
+    x, y = (v if v.dim() == len(shape) and v.shape[dim : dim + 1] == shape[dim : dim + 1] else v.expand(shape) for v in (x, y))
     return operation(_cosine, (x, y), ((dim,) if shape else (), eps))
 
 
@@ -176,9 +175,18 @@ def _cdist_forward(x: Node, y: Node, p: float, product: bool) -> Node:
     if not product:
         d = _differences(x, y)
         return _length(d, p, (len(d.shape) - 1,), False)
-    last = len(x.shape) - 1
-    square = (x * x).sum((last,), True) + transposed((y * y).sum((len(y.shape) - 1,), True))
-    return (square - (x @ transposed(y)) * 2).maximum(0).sqrt()
+    return _squares(x, y).maximum(0).sqrt()
+
+
+def _squares(x: Node, y: Node) -> Node:
+    """|x|^2 - 2 x.y + |y|^2 of all pairs, summed inside one product, where it loses fewest digits."""
+    ends = []
+    for v in (x, y):
+        last = len(v.shape) - 1
+        one = constant(1, v.dtype).expand((*v.shape[:-1], 1))
+        ends.append(((v * v).sum((last,), True), one, last))
+    (xx, x_one, x_last), (yy, y_one, y_last) = ends
+    return concat((x * -2, xx, x_one), x_last) @ transposed(concat((y, y_one, yy), y_last))
 
 
 def _cdist_rule(g: Node, out: Node, ins: tuple, needs: tuple, p: float, product: bool) -> tuple:

@@ -22,6 +22,7 @@ from ..ops.indexing import take
 from ..ops.movement import concat
 from ..tensor import Tensor, dtype_of, shape_of
 from .arguments import need_tensor
+from .opmath import widened
 from .register import function
 
 MODES = {"bilinear": 0, "nearest": 1, "bicubic": 2}
@@ -146,7 +147,10 @@ def _read(x: Node, index: Node, valid: Node, weight: Node | None) -> Node:
     return found.sum((0,), False)
 
 
-_ops = {2: Op("GridSampler2DBackward0", _sample), 3: Op("GridSampler3DBackward0", _sample)}
+_ops = {
+    2: widened("GridSampler2DBackward0", _sample),
+    3: widened("GridSampler3DBackward0", _sample),
+}
 
 
 def _check(input: Tensor, grid: Tensor, mode: int) -> None:

@@ -16,10 +16,11 @@ from ..graph.node import Node, constant
 from ..ops.indexing import take
 from ..tensor import Tensor, dtype_of, node_of, shape_of
 from .arguments import need_tensor
+from .arithmetic import minimum
 from .distance import pairwise_distance
 from .loss_reduction import read, reduce_node, reduce_tensor
 from .opmath import need_floating, widened
-from .pointwise import clamp_min, minimum, where
+from .pointwise import clamp_min, where
 
 # ---------------------------------------------------------------- one class or several
 
@@ -27,8 +28,8 @@ from .pointwise import clamp_min, minimum, where
 def _multi_margin_forward(
     x: Node, t: Node, w: Node | None, reduction: str, p: int, margin: float
 ) -> Node:
-    rows = x if len(x.shape) == 2 else x.reshape((1, *x.shape))
-    N, C = rows.shape
+    N, C = x.shape if len(x.shape) == 2 else (1, x.numel)
+    rows = x.reshape((N, C))
     at = t.reshape((N, 1))
     over = rows - rows.gather(at, 1) + margin
     classes = constant(0, int64).iota(C)
@@ -68,21 +69,21 @@ def multi_margin_loss(
         raise ValueError(f"weight must be one-dimensional: multi_margin_loss got {weight.dim()} dimensions")
     need_floating("multi_margin_loss", input, "multi_margin_loss")
     a, b = shape_of(input), shape_of(need_tensor("multi_margin_loss", target, 2, "target"))
-    if len(a) not in (1, 2) or not a[-1]:
+    if len(a) > 2 or (a and not a[-1]):
         raise RuntimeError(
             f"Expected non-empty vector or matrix with optional 0-dim batch size, but got: {list(a)} (multi_margin_loss)"
         )
-    N = a[0] if len(a) == 2 else 1
+    N, C = a if len(a) == 2 else (1, input.numel())
     if b != (N,) and not (len(b) == 0 and N == 1):
         raise RuntimeError(
             "multi_margin_loss: target tensor should be 1-D with size equal to the number of input samples (batch "
             f"size). Expected target size [{N}], but got {list(b)}. Input has shape {list(a)}."
         )
-    if weight is not None and shape_of(weight) != (a[-1],):
+    if weight is not None and shape_of(weight) != (C,):
         raise RuntimeError(
-            f"inconsistent weight size, expected {a[-1]} but got {list(weight.shape)} (multi_margin_loss)"
+            f"inconsistent weight size, expected {C} but got {list(weight.shape)} (multi_margin_loss)"
         )
-    _need_classes("multi_margin_loss", "target out of range", target, 0, a[-1])
+    _need_classes("multi_margin_loss", "target out of range", target, 0, C)
     return operation(_multi_margin, (input, target, weight), (reduction, int(p), margin))
 
 

@@ -21,6 +21,7 @@ from ..graph.node import Node, constant
 from ..ops.indexing import take
 from ..tensor import Tensor, dtype_of, shape_of
 from .arguments import need_tensor
+from .opmath import widened
 from .pointwise import relu
 from .register import function
 from .spatial import ints, listed, refuse, spread, table, wide
@@ -464,9 +465,9 @@ def _divisors(x: Node, total: Node, counts: Any) -> Any:
 
 
 _avg_ops = {
-    1: Op("AvgPool2DBackward0", _average),
-    2: Op("AvgPool2DBackward0", _average),
-    3: Op("AvgPool3DBackward0", _average),
+    1: widened("AvgPool2DBackward0", _average),
+    2: widened("AvgPool2DBackward0", _average),
+    3: widened("AvgPool3DBackward0", _average),
 }
 
 

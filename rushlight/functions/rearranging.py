@@ -14,6 +14,7 @@ from ..errors import ShapeError
 from ..graph.node import Node
 from ..tensor import Tensor, shape_of
 from .arguments import need_tensor
+from .opmath import widened
 from .register import function
 from .spatial import ints, need_int, wide
 
@@ -179,7 +180,7 @@ _im2col = Op(
     _columns,
     lambda g, out, ins, needs, *how: (_image(g, ins[0].shape[2:], *how),),
 )
-_col2im = Op(
+_col2im = widened(
     "Col2ImBackward0",
     _image,
     lambda g, out, ins, needs, size, *how: (_columns(g, *how),),

@@ -22,7 +22,7 @@ from ..errors import ShapeError
 from ..tensor import Tensor, dtype_of, shape_of
 from .adaptive import adaptive_avg_pool1d, adaptive_avg_pool2d, adaptive_avg_pool3d
 from .arguments import need_tensor, to_dtype
-from .taps import Taps, dimensions, gathered, linear_map
+from .taps import UNCHANGED, Taps, dimensions, gathered, linear_map
 
 # ---------------------------------------------------------------- coordinates
 
@@ -37,10 +37,10 @@ def _step(n: int, out: int, align: bool, scale: float | None, kind: type) -> Any
 
 
 def _sources(n: int, out: int, align: bool, scale: float | None, kind: type) -> np.ndarray:
-    """Where in the input each output element's centre is."""
-    step = _step(n, out, align, scale, kind)
-    i = np.arange(out, dtype=kind)
-    return step * i if align else step * (i + kind(0.5)) - kind(0.5)
+    """Where in the input each output element's centre is; multiplied and subtracted with one rounding."""
+    step = np.float64(_step(n, out, align, scale, kind))
+    i = np.arange(out)
+    return (step * i if align else step * (i + 0.5) - 0.5).astype(kind)
 
 
 def _kind(name: str) -> type:
@@ -51,20 +51,22 @@ def _kind(name: str) -> type:
 
 
 def _nearest(n: int, out: int, align: bool, scale: float | None, name: str) -> Taps | None:
-    if n == out:
+    if n == out and scale is None:
         return None
-    if out == 2 * n:
-        return gathered(np.arange(out) // 2, n)
-    at = np.floor(np.arange(out, dtype=np.float32) * _step(n, out, False, scale, np.float32))
-    return gathered(np.minimum(at.astype(np.int64), n - 1), n)
+    kind = _kind(name)
+    return _rounded_down(np.arange(out, dtype=kind) * _step(n, out, False, scale, kind), n)
 
 
 def _nearest_exact(n: int, out: int, align: bool, scale: float | None, name: str) -> Taps | None:
-    if n == out:
+    if n == out and scale is None:
         return None
-    i = np.arange(out, dtype=np.float32) + np.float32(0.5)
-    at = np.floor(i * _step(n, out, False, scale, np.float32))
-    return gathered(np.minimum(at.astype(np.int64), n - 1), n)
+    kind = _kind(name)
+    return _rounded_down(np.maximum(_sources(n, out, False, scale, kind), 0) + kind(0.5), n)
+
+
+def _rounded_down(at: np.ndarray, n: int) -> Taps:
+    """The elements at floor(at): a position is rounded to float32 first, whatever it was computed in."""
+    return gathered(np.minimum(np.floor(at.astype(np.float32)).astype(np.int64), n - 1), n)
 
 
 def _linear(n: int, out: int, align: bool, scale: float | None, name: str) -> Taps | None:
@@ -308,14 +310,21 @@ def interpolate(
 
 def _resized(input: Tensor, op: Op, mode: str, sizes: tuple, scales: tuple, align: bool) -> Tensor:
     dtype = dtype_of(input)
-    if dtype is uint8 and mode in (*_NEAREST, *_FILTERS):
-        if mode in _NEAREST:
-            return operation(op, (input,), _each(sizes, scales, align, "uint8"))
-        made = operation(op, (to_dtype(input, float32),), _each(sizes, scales, align, "float32"))
-        return to_dtype((made + 0.5).floor().clamp(0, 255), uint8)
+    if dtype is uint8 and mode in _NEAREST:
+        return operation(op, (input,), _each(sizes, scales, align, "uint8"))
+    if dtype is uint8 and mode in _FILTERS:
+        across, down = _each(sizes, scales, align, "float32")[0][::-1]
+        whole = operation(op, (to_dtype(input, float32),), dimensions(across))
+        whole = operation(op, (_as_bytes(whole),), dimensions(down, UNCHANGED))
+        return to_dtype(_as_bytes(whole), uint8)
     if dtype.category != FLOATING:
         raise NotImplementedError(f"\"interpolate: {mode}\" not implemented for '{title(dtype)}'")
     return operation(op, (input,), _each(sizes, scales, align, dtype.name))
+
+
+def _as_bytes(image: Tensor) -> Tensor:
+    """Rounded and held between 0 and 255, as after each of the two passes over an image of bytes."""
+    return (image + 0.5).floor().clamp(0, 255)
 
 
 def _each(sizes: tuple, scales: tuple, align: bool, name: str) -> tuple:

@@ -14,9 +14,10 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..autograd.entry import Op
-from ..dtypes import NARROW, DType, float32, from_numpy
+from ..dtypes import DType, from_numpy
 from ..graph.node import Node, constant, of_array
 from ..ops.indexing import put, take
+from .opmath import widened
 
 
 class Taps(NamedTuple):
@@ -55,6 +56,9 @@ def transposed(taps: Taps) -> Taps | None:
     back[flat[order], place] = weight[order]
     taken[flat[order], place] = True
     return Taps(index, back, None if taken.all() else taken, n)
+
+
+UNCHANGED = ("unchanged",)
 
 
 class _Nodes(NamedTuple):
@@ -122,20 +126,18 @@ def linear_map(name: str, make: Callable[..., Taps | None]) -> Op:
     Args:
         name: the tape entry's.
         make: (n_in, *params) -> the taps of one dimension, or None where it is left alone. The Op's own parameter is
-            a tuple with one tuple of such params for each of the last dimensions.
+            a tuple with one tuple of such params, or UNCHANGED, for each of the last dimensions.
     """
 
     @lru_cache(maxsize=512)
     def map_of(n: int, dtype: DType, params: tuple) -> _Map | None:
-        taps = make(n, *params)
+        taps = None if params == UNCHANGED else make(n, *params)
         if taps is None:
             return None
         back = transposed(taps)
         return _Map(_nodes(taps, dtype), None if back is None else _nodes(back, dtype), n)
 
     def forward(x: Node, each: tuple) -> Node:
-        if x.dtype in NARROW:
-            return forward(x.cast(float32), each).cast(x.dtype)
         first = len(x.shape) - len(each)
         # The last dimension first: what is computed from it is read in runs by the others.
         for i in range(len(each) - 1, -1, -1):
@@ -145,8 +147,6 @@ def linear_map(name: str, make: Callable[..., Taps | None]) -> Op:
         return x
 
     def rule(g: Node, out: Node, ins: tuple, needs: tuple, each: tuple) -> tuple:
-        if g.dtype in NARROW:
-            return (rule(g.cast(float32), out, ins, needs, each)[0].cast(g.dtype),)
         shape = ins[0].shape
         first = len(shape) - len(each)
         for i in range(len(each)):
@@ -159,7 +159,7 @@ def linear_map(name: str, make: Callable[..., Taps | None]) -> Op:
                 g = _put_back(g, first + i, found.forward, found.size)
         return (g,)
 
-    return Op(name, forward, rule)
+    return widened(name, forward, rule)
 
 
 def dimensions(*each: Any) -> tuple:

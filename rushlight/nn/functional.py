@@ -39,6 +39,49 @@ from ..functions.activation import (
     threshold,
     threshold_,
 )
+from ..functions.distance import bilinear, cosine_similarity, pairwise_distance, pdist
+from ..functions.dropout import (
+    alpha_dropout,
+    dropout,
+    dropout1d,
+    dropout2d,
+    dropout3d,
+    feature_alpha_dropout,
+)
+from ..functions.embedding import embedding, embedding_bag, one_hot
+from ..functions.losses import (
+    binary_cross_entropy,
+    binary_cross_entropy_with_logits,
+    gaussian_nll_loss,
+    huber_loss,
+    kl_div,
+    l1_loss,
+    mse_loss,
+    multilabel_soft_margin_loss,
+    poisson_nll_loss,
+    smooth_l1_loss,
+    soft_margin_loss,
+)
+from ..functions.losses_classes import cross_entropy, linear_cross_entropy, nll_loss
+from ..functions.losses_ranking import (
+    cosine_embedding_loss,
+    hinge_embedding_loss,
+    margin_ranking_loss,
+    multi_margin_loss,
+    multilabel_margin_loss,
+    triplet_margin_loss,
+    triplet_margin_with_distance_loss,
+)
+from ..functions.losses_sequence import ctc_loss
+from ..functions.norms import (
+    batch_norm,
+    group_norm,
+    instance_norm,
+    layer_norm,
+    local_response_norm,
+    normalize,
+    rms_norm,
+)
 from ..functions.products import linear
 from ..functions.softmax import gumbel_softmax, log_softmax, softmax, softmin
 

@@ -23,7 +23,7 @@ __all__ = [
 ]
 
 
-class _ParameterMeta(type(Tensor)):
+class _ParameterMeta(type):
     """Lets a Tensor subclass that was wrapped by Parameter count as one (it carries `_is_param`)."""
 
     def __instancecheck__(cls, instance):
@@ -242,7 +242,7 @@ class UninitializedParameter(UninitializedTensorMixin, Parameter):
         return _open_tensor(cls, requires_grad, dtype, device)
 
 
-class _BufferMeta(type(Tensor)):
+class _BufferMeta(type):
     """Makes isinstance(t, Buffer) ask for the mark that Buffer leaves on a plain Tensor."""
 
     def __instancecheck__(cls, instance):

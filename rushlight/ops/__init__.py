@@ -4,5 +4,5 @@ elementwise (arithmetic, functions of one number, comparisons, bits), special (s
 reduction, scan, contraction (matrix products, convolutions), indexing, ordering, linalg, fourier.
 """
 
-from . import checking, contraction, elementwise, indexing, movement, ordering, reduction, scan, special
+from . import checking, contraction, ctc, elementwise, indexing, movement, ordering, reduction, scan, special
 from .samples import Call

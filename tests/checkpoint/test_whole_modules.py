@@ -259,3 +259,51 @@ def test_optimizers_need_permission(make):
     with torch.serialization.safe_globals([torch.optim.SGD]):
         back = torch.load(io.BytesIO(data))
     assert type(back) is torch.optim.SGD and back.param_groups[0]["lr"] == 0.5
+
+
+class Talkative(nn.Module):
+    """A module all of whose special methods are the program's own."""
+
+    def say(self, *args, **kwargs):
+        CALLS.append("method")
+        return True
+
+    __repr__ = __eq__ = __bool__ = __len__ = __getattr__ = __call__ = __iter__ = __contains__ = __str__ = say
+    __getattribute__ = nn.Module.__getattribute__
+    __hash__ = nn.Module.__hash__
+
+
+PLACES = [
+    b"%s)R", b"ctorch._utils\n_rebuild_tensor_v2\n(%sK\x00))\x89NtR",
+    b"ctorch._utils\n_rebuild_parameter\n(%s\x88NtR",
+    b"ctorch._tensor\n_rebuild_from_type_v2\n(%sctorch\nTensor\n)NtR", b"ctorch\ndevice\n%s\x85R",
+    b"ctorch\nSize\n%s\x85R",
+    b"ctorch._tensor\n_rebuild_from_type_v2\n(ctorch._utils\n_rebuild_tensor_v2\n%s)NtR", b"%s}b.", b"(%stQ",
+    b"%sQ", b"ccollections\ndefaultdict\n%s\x85R", b"ccollections\nOrderedDict\n%s\x85R",
+    b"cfunctools\npartial\n%s\x85R", b"c_codecs\nencode\nX\x01\x00\x00\x00a%s\x86R",
+    b"cnumpy\ndtype\n%s\x85R", b"c__builtin__\ngetattr\n%sX\x01\x00\x00\x00a\x86R",
+    b"cnumpy\ndtype\nX\x02\x00\x00\x00f4\x89\x88\x87R(K\x03%sNNNJ\xff\xff\xff\xffJ\xff\xff\xff\xffK\x00tb",
+    b"cnumpy\ndtype\nX\x02\x00\x00\x00f4\x89\x88\x87R(%s%sNNN%s%s%stb",
+    b"cnumpy._core.multiarray\n_reconstruct\n%s%s%s\x87R",
+    b"cnumpy._core.multiarray\n_reconstruct\ncnumpy\nndarray\n%s\x85C\x01b\x87R", b"}%sK\x01s",
+    b"\x8f(%s\x90", b"ctorch.nn\nLinear\n)\x81}%s\x86b",
+    b"ctorch.nn\nLinear\n)\x81}X\x08\x00\x00\x00_modules%ssb",
+    b"ctorch._utils\n_rebuild_meta_tensor_no_storage\n(%s%s%s%stR", b"cdatetime\ndate\n%s%s%s\x87R", b"%s%sR",
+    b"%s)\x81", b"ctorch.return_types\nmax\n%s\x85R", b"c__builtin__\ntype\n%s\x85R",
+    b"c__builtin__\nset\n%s\x85R", b"%sK\x01a", b"ctorch.nn\nLinear\n%s\x81",
+    b"(X\x07\x00\x00\x00storage%s%s%s%stQ", b"ccopy_reg\n_reconstructor\n%s%s%s\x87R",
+    b"ctorch.serialization\n_get_layout\n%s\x85R",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("place", range(len(PLACES)))
+def test_no_special_method_of_a_module_runs(place, make, watch):
+    module = f"c{__name__}\nTalkative\n)\x81".encode("latin1")
+    body = PLACES[place].replace(b"%s", module)
+    CALLS.clear()
+    for end in (b".", b"\x85.", b"}b."):
+        try:
+            watch.load(make.archive(b"\x80\x02" + body + end))
+        except Exception as problem:
+            assert isinstance(problem, pickle.UnpicklingError), problem
+    assert CALLS == []

@@ -8,6 +8,7 @@ becomes the ordinary layer.
 from __future__ import annotations
 
 import math
+from typing import Any
 
 from ... import functions as fn
 from .. import functional as F
@@ -160,7 +161,7 @@ def _padding_for_pad(padding, kernel_size, dilation):
 class _Conv(_ConvNd):
     """A convolution; the subclasses settle the number of spatial dimensions."""
 
-    _tuple = None
+    _tuple: Any
 
     def __init__(
         self,
@@ -355,7 +356,7 @@ class _ConvTransposeNd(_ConvNd):
 class _ConvTranspose(_ConvTransposeNd):
     """A transposed convolution; the subclasses settle the number of spatial dimensions."""
 
-    _tuple = None
+    _tuple: Any
 
     def __init__(
         self,

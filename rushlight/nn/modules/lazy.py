@@ -24,7 +24,7 @@ class LazyModuleMixin:
         Linear(in_features=3, out_features=2, bias=True)
     """
 
-    cls_to_become = None
+    cls_to_become: type | None = None
 
     def __init__(self, *args, **kwargs):
         super().__init__(*args, **kwargs)

@@ -6,6 +6,8 @@ right, top, bottom, front, back). Negative numbers crop. Inputs are (N, C, *spat
 
 from __future__ import annotations
 
+from typing import Any
+
 from .. import functional as F
 from .module import Module
 from .utils import _ntuple, _pair, _quadruple
@@ -35,7 +37,7 @@ class _PadNd(Module):
     """A layer that pads; repr shows the padding alone."""
 
     __constants__ = ["padding"]
-    _tuple = None
+    _tuple: Any
 
     def __init__(self, padding):
         super().__init__()
@@ -52,7 +54,7 @@ class _CircularPadNd(_PadNd):
         ValueError: the input has another number of dimensions.
     """
 
-    _dims = ()
+    _dims: tuple[int, int]
 
     def _check_input_dim(self, input):
         low, high = self._dims
@@ -95,7 +97,7 @@ class _ConstantPadNd(Module):
     """Pads with one value."""
 
     __constants__ = ["padding", "value"]
-    _tuple = None
+    _tuple: Any
 
     def __init__(self, padding, value):
         super().__init__()

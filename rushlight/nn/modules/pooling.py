@@ -7,6 +7,8 @@ number or one for each dimension.
 
 from __future__ import annotations
 
+from typing import Any
+
 from .. import functional as F
 from .module import Module
 from .utils import _pair, _single, _triple
@@ -107,7 +109,7 @@ class MaxPool3d(_MaxPoolNd):
 class _MaxUnpoolNd(Module):
     """The geometry of the max pooling that is undone."""
 
-    _tuple = None
+    _tuple: Any
 
     def __init__(self, kernel_size, stride=None, padding=0):
         super().__init__()
@@ -259,7 +261,7 @@ class _FractionalMaxPoolNd(Module):
     """
 
     __constants__ = ["kernel_size", "return_indices", "output_size", "output_ratio"]
-    _tuple = None
+    _tuple: Any
 
     def __init__(
         self, kernel_size, output_size=None, output_ratio=None, return_indices=False, _random_samples=None

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from enum import Enum, auto
 
+import numpy as np
+
 from ... import functions as fn
 from ...autograd.modes import no_grad
 from ...dtypes import int32
@@ -26,7 +28,7 @@ class _OrthMaps(Enum):
 def _is_orthogonal(Q):
     rows, columns = Q.shape[-2:]
     identity = fn.eye(columns, dtype=Q.dtype, device=Q.device)
-    return fn.allclose(Q.mH @ Q, identity, atol=10.0 * rows * fn.finfo(Q.dtype).eps)
+    return fn.allclose(Q.mH @ Q, identity, atol=10.0 * rows * np.finfo(Q.dtype.numpy).eps)
 
 
 def _make_orthogonal(A):
