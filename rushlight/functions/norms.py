@@ -298,6 +298,11 @@ def top_batch_norm(
         for which, vector in (("running_mean", running_mean), ("running_var", running_var)):
             if vector is None:
                 raise RuntimeError(f"{which} must be defined in evaluation mode (batch_norm)")
+    if input.dim() < 2:
+        if input.numel():
+            raise ShapeError(f"batch_norm needs an input of (N, C, ...), got {list(input.shape)}")
+        return input.clone()
+    if not training:
         return operation(_fixed, (input, weight, bias, running_mean, running_var), (eps,))
     out, (mean, variance) = operation_and_hidden(_batch, (input, weight, bias), (eps,))
     if running_mean is not None or running_var is not None:
