@@ -20,3 +20,4 @@ torch:  ## the comparison with PyTorch 2.13.0
 
 bench:  ## ratios against PyTorch in one run
 	$(PYTHON) benchmarks/recording.py
+	$(PYTHON) benchmarks/importing.py

@@ -12,15 +12,6 @@ import math as _math
 from typing import Any as _Any
 
 from . import functions as _functions
-from .amp import GradScaler, autocast
-from .amp.autocast_mode import (
-    get_autocast_cpu_dtype,
-    get_autocast_dtype,
-    get_autocast_gpu_dtype,
-    is_autocast_available,
-    is_autocast_cpu_enabled,
-    is_autocast_enabled,
-)
 from .autograd.anomaly import (
     is_anomaly_check_nan_enabled,
     is_anomaly_enabled,
@@ -33,8 +24,6 @@ from .autograd.modes import (
     no_grad,
     set_grad_enabled,
 )
-from .checkpoint import load, save
-from .compiler import compile
 from .devices import Device as device
 from .dtypes import ALIASES as _ALIASES
 from .dtypes import NAMES as _NAMES
@@ -78,22 +67,32 @@ globals().update(_ALIASES)
 globals().update(_FUNCTIONS)
 globals().update(getattr(_functions, "PUBLIC", {}))
 
-from . import amp, autograd, backends, cuda, nn, optim, random, utils, version  # noqa: E402
+from . import autograd, random  # noqa: E402
 
 # Loaded when first named: `torch.linalg` costs nothing to those who never say it.
 _LATER = frozenset(
-    (
-        "accelerator", "ao", "checkpoint", "compiler", "cpu", "data", "distributed", "distributions", "fft", "func",
-        "futures", "fx", "hub", "jit", "library", "linalg", "masked", "mps", "multiprocessing", "nested", "onnx", "overrides",
-        "profiler", "quantization", "quasirandom", "report", "return_types", "serialization", "signal", "sparse",
-        "special", "storage", "testing", "torchvision", "types", "vision", "xpu", "functional", "_C", "_dynamo",
-        "_inductor", "_jit_internal", "_tensor", "_tensor_str", "_utils", "_VF", "_lowrank", "__config__", "package", "ops",
-        "_subclasses", "export", "sys", "monitor", "numa",
-    )
-)  # fmt: skip
+    """
+    _C _VF __config__ _dynamo _inductor _jit_internal _lowrank _subclasses _tensor _tensor_str _utils accelerator amp ao
+    backends checkpoint compiler cpu cuda data distributed distributions export fft func functional futures fx hub jit
+    library linalg masked monitor mps multiprocessing nested nn numa onnx ops optim overrides package profiler
+    quantization quasirandom report return_types serialization signal sparse special storage testing torchvision types
+    utils version vision xpu
+    """.split()
+)
+# Names of this namespace that live in such a module.
+_HOMES = {
+    "load": "checkpoint", "save": "checkpoint", "compile": "compiler", "autocast": "amp", "GradScaler": "amp",
+    "get_autocast_cpu_dtype": "amp.autocast_mode", "get_autocast_dtype": "amp.autocast_mode",
+    "get_autocast_gpu_dtype": "amp.autocast_mode", "is_autocast_available": "amp.autocast_mode",
+    "is_autocast_cpu_enabled": "amp.autocast_mode", "is_autocast_enabled": "amp.autocast_mode",
+}  # fmt: skip
 
 
 def __getattr__(name: str) -> _Any:
+    if name in _HOMES:
+        found = getattr(_importlib.import_module(f"{__name__}.{_HOMES[name]}"), name)
+        globals()[name] = found
+        return found
     if name in _LATER:
         try:
             return _importlib.import_module(f"{__name__}.{name}")
@@ -104,4 +103,4 @@ def __getattr__(name: str) -> _Any:
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *_LATER})
+    return sorted({*globals(), *_LATER, *_HOMES})

@@ -20,6 +20,7 @@ import numpy as np
 from ..dtypes import of_name
 from ..tensor import Tensor
 from . import structure
+from .bare_storages import with_bare_storages
 from .building import SafeBuilder
 from .errors import CorruptFileError, RefusedError, shown
 from .pickler import Storages
@@ -81,7 +82,7 @@ def read(file: IO[bytes], place: Callable[[Tensor, str], Tensor], encoding: str,
     file.seek(storages.end)
     if builder.structure_only:
         structure.renew(builder.modules, builder.blanks)
-    return result
+    return with_bare_storages(result, storages.all())
 
 
 def _read_header(run: Callable[[Any], Any]) -> dict:
@@ -159,9 +160,13 @@ class _Stored:
         if kind == "module":
             return fields[0]
         storage_type, key, _, _, view = fields
-        if view is None:
-            return self._storages[key]
-        return self._view(self._storages[key], storage_type, view)
+        storage = self._storages[key]
+        storage.named += 1
+        return storage if view is None else self._view(storage, storage_type, view)
+
+    def all(self) -> list[LoadedStorage]:
+        """Every storage that the object's pickle named."""
+        return list(self._storages.values())
 
     def _view(self, root: LoadedStorage, storage_type: StorageType, view: Any) -> LoadedStorage:
         """Part of a storage, which PyTorch before 0.4 saved as a storage of its own."""

@@ -16,6 +16,7 @@ import numpy as np
 from ..dtypes import of_name
 from ..tensor import Tensor
 from . import legacy_format, safetensors, structure
+from .bare_storages import with_bare_storages
 from .building import SafeBuilder
 from .errors import CorruptFileError, RefusedError, shown
 from .locations import is_meta, placement
@@ -179,7 +180,7 @@ def _load_zip(
     result = Machine(Source.of_bytes(archive.read("data.pkl")), builder, encoding, errors).run()
     if builder.structure_only:
         structure.renew(builder.modules, builder.blanks)
-    return result
+    return with_bare_storages(result, storages.all())
 
 
 class _Stored:
@@ -216,7 +217,12 @@ class _Stored:
         known, storage = self._storages[key]
         if known != facts:
             raise CorruptFileError(f"the file describes storage {key!r} in two ways")
+        storage.named += 1
         return storage
+
+    def all(self) -> list[LoadedStorage]:
+        """Every storage that the object's pickle named."""
+        return [storage for _, storage in self._storages.values()]
 
     def _make(self, storage_type: StorageType, key: str, location: str, numel: int) -> LoadedStorage:
         record = f"data/{key}"

@@ -15,7 +15,7 @@ from typing import IO, Any
 
 from .. import functions as fn
 from ..devices import Device
-from ..dtypes import DType
+from ..dtypes import DType, uint8
 from ..layouts import Named
 from ..nn import Module
 from ..nn.parameter import Parameter, UninitializedTensorMixin
@@ -73,6 +73,15 @@ class Storages:
             )
         return reference
 
+    def bare(self, storage: Any) -> StorageReference:
+        """The reference for a storage outside any tensor."""
+        dtype = storage.dtype if isinstance(storage, fn.TypedStorage) else uint8
+        tensor = storage.untyped().tensor(dtype)
+        reference = self.reference(tensor, describe(tensor))
+        if isinstance(storage, fn.TypedStorage):
+            return reference
+        return StorageReference(reference.key, names.UNTYPED, reference.location, reference.numel)
+
 
 class _Data:
     """A Parameter's numbers, to be written as a plain tensor."""
@@ -112,7 +121,9 @@ class Pickler(_PythonPickler):
         self._blank: set[int] = set()
 
     def persistent_id(self, obj: Any) -> tuple | None:
-        if type(obj) is not StorageReference:
+        if isinstance(obj, (fn.UntypedStorage, fn.TypedStorage)):
+            obj = self.storages.bare(obj)
+        elif type(obj) is not StorageReference:
             return None
         reference = ("storage", obj.type, obj.key, obj.location, obj.numel)
         return (*reference, None) if self.with_view else reference

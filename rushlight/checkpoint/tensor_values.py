@@ -113,6 +113,7 @@ def _dtype_of(storage: Any) -> str:
 def _on_storage(storage: Any, dtype: str, offset: Any, size: Any, stride: Any) -> Tensor:
     if not isinstance(storage, LoadedStorage):
         raise CorruptFileError(f"the file holds a tensor on {shown(storage)} instead of a storage")
+    storage.used += 1
     return storage.tensor(dtype, offset, _sizes(size), _sizes(stride))
 
 

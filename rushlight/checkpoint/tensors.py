@@ -104,6 +104,9 @@ class LoadedStorage:
         self._meta = meta
         self._first: Tensor | None = None
         self._first_dtype = ""
+        # How often the file named this storage, and how often a tensor was made of it.
+        self.named = 0
+        self.used = 0
 
     def tensor(self, dtype: str, offset: int, size: tuple, stride: tuple) -> Tensor:
         """The view of this storage with that geometry, which is checked to stay inside.
@@ -120,6 +123,17 @@ class LoadedStorage:
                 return on_storage(self._first._storage)
         with no_grad():
             return self._typed(dtype).as_strided(size, stride, offset).detach()
+
+    def face(self) -> Any:
+        """The storage as users see it, for a file that holds one outside any tensor."""
+        dtype = of_name(self.dtype or "uint8")
+        numel = self.nbytes // dtype.itemsize
+        untyped = self.tensor(dtype.name, 0, (numel,), (1,)).untyped_storage()
+        if self.dtype is None:
+            return untyped
+        typed = object.__new__(fn.TypedStorage)  # its __init__ warns
+        typed.dtype, typed._untyped_storage = dtype, untyped
+        return typed
 
     def _typed(self, dtype: str) -> Tensor:
         """The whole storage as numbers of that type."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import itertools
 import os
+import socket
 from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
@@ -15,11 +16,12 @@ from typing import Any
 from . import link as links
 from . import mpi
 from .backend import Backend, accepted
-from .errors import NOT_INITIALIZED, DistNetworkError
+from .errors import NOT_INITIALIZED
 from .lanes import Alone, Peers
 from .progress import Progress, call_of
 from .rendezvous import Meeting, meet
 from .store import HashStore, PrefixStore, Store
+from .tcp_store import TCPStore
 
 default_pg_timeout = timedelta(minutes=30)
 
@@ -104,7 +106,7 @@ class _World:
 
 
 _world = _World()
-# How often this process has begun a default group: each has its own place in a store that serves several.
+# How often this process has joined others: each time has its own place in a store that serves several.
 _begun = itertools.count()
 
 
@@ -279,12 +281,11 @@ def init_process_group(
     timeout = _checked_timeout(timeout)
     name = accepted(backend)
     meeting = meet(backend, init_method, rank, world_size, store, timeout)
-    prefix = f"group{next(_begun)}"
     if meeting.size == 1:
         shared = meeting.store if meeting.store is not None else HashStore()
         _begin(ProcessGroup((0,), Alone(), None, links.NoLink(), name, "0", timeout, PrefixStore("0", shared)), None)
         return
-    comm, link, shared = _join(meeting, prefix, timeout.total_seconds())
+    comm, link, shared = _join(meeting, f"group{next(_begun)}", timeout.total_seconds())
     mpi.at_farewell(link.leave)
     everyone = range(meeting.size)
     lane, control = Peers(comm.Dup()), comm.Dup()
@@ -332,8 +333,6 @@ def _join(meeting: Meeting, prefix: str, limit: float) -> tuple[Any, Any, Store]
 
 def _store_of_mpi(comm: Any, limit: float) -> Store:
     """A store of processes that needed none to meet: rank 0 serves it."""
-    from .tcp_store import TCPStore
-
     host = comm.bcast(_own_address(comm))
     timeout = timedelta(seconds=limit)
     first = comm.Get_rank() == 0
@@ -343,8 +342,6 @@ def _store_of_mpi(comm: Any, limit: float) -> Store:
 
 
 def _own_address(comm: Any) -> str:
-    import socket
-
     hosts = set(comm.allgather(socket.gethostname()))
     return "127.0.0.1" if len(hosts) == 1 else socket.gethostname()
 

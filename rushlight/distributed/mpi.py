@@ -20,6 +20,8 @@ from typing import Any
 from .errors import DistBackendError
 from .store import Store
 
+# Seconds before an abort, which cuts off what mpiexec has not yet passed on: this rank's error, and the others'.
+_LAST_WORDS = 0.7
 INSTALL = "pip install 'rushlight[mpi]' (mpi4py and mpich)"
 
 
@@ -165,5 +167,6 @@ def _at_exit() -> None:
     sys.stdout.flush()
     sys.stderr.flush()
     if _Process.failed:
+        time.sleep(_LAST_WORDS)
         _Process.mpi.COMM_WORLD.Abort(1)
     _Process.mpi.Finalize()

@@ -71,10 +71,10 @@ class Work:
     Source: torch.distributed.Work.
     """
 
-    def __init__(self, progress: Progress, call: Call, start: Callable, finish: Callable, tensors: Sequence) -> None:
+    def __init__(self, progress: Progress, call: Call, finish: Callable, tensors: Sequence = ()) -> None:
         self._progress = progress
         self._call = call
-        self._start = start
+        self._start: Callable | None = None
         self._finish = finish
         self._tensors = list(tensors)
         self._check: Any = None
@@ -170,7 +170,8 @@ class Progress:
     def submit(self, call: Call, start: Callable, finish: Callable, tensors: Sequence = ()) -> Work:
         """Begin a collective: once all ranks have made the same call, start(lane) begins the transfer and gives its
         requests, and finish() puts what came where it belongs."""
-        work = Work(self, call, start, finish, tensors)
+        work = Work(self, call, finish, tensors)
+        work._start = start
         with self.lock:
             self._refuse_broken(call)
             if self.control is None:
@@ -185,9 +186,8 @@ class Progress:
             self.advance()
         return work
 
-    def submit_message(self, call: Call, request: Any, finish: Callable, tensors: Sequence = ()) -> Work:
-        """A message between two ranks, under way already: other ranks know nothing of it."""
-        work = Work(self, call, _nothing, finish, tensors)
+    def follow(self, work: Work, request: Any) -> Work:
+        """Drive a message between two ranks that is under way already: other ranks know nothing of it."""
         work._requests = [request]
         with self.lock:
             self.pending.append(work)
@@ -304,6 +304,3 @@ class Progress:
             _give_way()
         return [bytes(row).rstrip(b"\0").decode(errors="replace") or "(did not say)" for row in theirs]
 
-
-def _nothing(lane: Any) -> list:
-    return []

@@ -224,7 +224,11 @@ def _beside(port: int) -> int:
 def _served(host: str, port: int, rank: int, world_size: int, timeout: timedelta) -> Store:
     if world_size == 1:
         return HashStore()
-    return TCPStore(host, port, world_size, rank == 0, timeout, wait_for_workers=False)
+    if rank:
+        return TCPStore(host, port, world_size, False, timeout, wait_for_workers=False)
+    if (host, port) not in _served_here:
+        _served_here[host, port] = TCPStore(host, port, world_size, True, timeout, wait_for_workers=False)
+    return _served_here[host, port]
 
 
 def of_slurm(environment: Mapping[str, str]) -> dict[str, str]:
@@ -252,5 +256,8 @@ def _first_node(nodes: str) -> str:
     start, ranges = match.groups()
     return start if ranges is None else start + re.split("[,-]", ranges)[0]
 
+
+# Rank 0 goes on serving until the process ends, so that a second group can meet at the same place.
+_served_here: dict[tuple[str, int], TCPStore] = {}
 
 _HANDLERS: dict[str, Callable] = {"tcp": _by_tcp, "file": _by_file, "env": _by_environment}

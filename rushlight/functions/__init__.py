@@ -17,18 +17,24 @@ from ..random.generator import (
 )
 from . import (
     activation,
+    adaptive,
     arithmetic,
+    attention,
     building,
     calculus,
     contracting,
+    convolution,
     copies,
     counting,
     creation,
     distance,
     dropout,
     embedding,
+    grid,
     indexing,
+    info,
     joining,
+    legacy,
     losses,
     losses_classes,
     losses_ranking,
@@ -38,18 +44,29 @@ from . import (
     norms,
     numeric,
     ordering,
+    padding,
     pointwise,
+    pooling,
     products,
+    rearranging,
+    recurrence,
     reduction,
+    resampling,
     sampling,
     scattering,
     shaping,
     softmax,
+    storages,
     transcendental,
+    unpooling,
 )
 from .register import FUNCTIONS
 
+# Public names that are no functions of tensors: classes, switches, questions.
+PUBLIC: dict[str, Any] = {**info.PUBLIC, **legacy.PUBLIC, **storages.PUBLIC}
+
 globals().update(FUNCTIONS)
+globals().update(PUBLIC)
 
 if TYPE_CHECKING:
 

@@ -17,6 +17,7 @@ from ..autograd.entry import Op
 from ..autograd.record import operation, title
 from ..dtypes import FLOATING, from_numpy, int64
 from ..errors import DTypeError, ShapeError
+from ..graph.gradient import pullback
 from ..graph.node import Node, constant, of_array
 from ..ops.indexing import take
 from ..ops.movement import concat
@@ -147,9 +148,18 @@ def _read(x: Node, index: Node, valid: Node, weight: Node | None) -> Node:
     return found.sum((0,), False)
 
 
+def _sample_rule(g: Node, out: Node, ins: tuple, needs: tuple, *params: Any) -> tuple:
+    wanted = [x for x, need in zip(ins, needs) if need]
+    found = iter(pullback([_sample(*ins, *params)], wanted, [g]))
+    grads = [next(found) if need else None for need in needs]
+    if needs[1] and grads[1] is None:  # the nearest element does not change with the position
+        grads[1] = constant(0, g.dtype).expand(ins[1].shape)
+    return tuple(grads)
+
+
 _ops = {
-    2: widened("GridSampler2DBackward0", _sample),
-    3: widened("GridSampler3DBackward0", _sample),
+    2: widened("GridSampler2DBackward0", _sample, _sample_rule),
+    3: widened("GridSampler3DBackward0", _sample, _sample_rule),
 }
 
 

@@ -428,8 +428,11 @@ def _kl_rule(g: Node, out: Node, ins: tuple, needs: tuple, reduction: str, log_t
     g = share(g, math.prod(broadcast(x.shape, t.shape)), reduction)
     q = t.exp() if log_target else t
     gt = None
-    if needs[1]:
-        gt = g * q * (t - x + 1) if log_target else g * (t.eq(0).where(0, t.log() + 1) - x)
+    if needs[1] and log_target:
+        gt = g * q * (t - x + 1)
+    elif needs[1]:
+        # 0 times the logarithm of any number is 0, so that what has no weight in the result passes no NaN on.
+        gt = g * (1 - x) + (g.eq(0) | t.eq(0)).where(t * 0, g * t.log())
     return -g * q, gt
 
 

@@ -300,11 +300,12 @@ def type_(self: Tensor, dtype: Any = None, non_blocking: bool = False, **kwargs:
     """The legacy type's name ("torch.FloatTensor"), or this tensor in another dtype."""
     if dtype is None:
         return f"torch.{legacy_name(dtype_of(self))}"
+    on_gpu = "cuda" in dtype if isinstance(dtype, str) else getattr(dtype, "is_cuda", False)
     if isinstance(dtype, str):
         dtype = of_legacy_name(dtype)
     elif not isinstance(dtype, DType):
         dtype = dtype.dtype
-    return to_dtype(self, dtype)
+    return to_dtype(to(self, "cuda") if on_gpu else self, dtype)
 
 
 LEGACY = {
@@ -527,7 +528,7 @@ def _reduce(self: Tensor) -> tuple:
         )
     if self._storage.device is META:
         return _rebuild_meta, (shape_of(self), dtype_of(self), self.requires_grad)
-    array = np.ascontiguousarray(array_of(self))
+    array = np.asarray(array_of(self), order="C")
     if dtype_of(self) in dtypes.NARROW and array.dtype.kind != "f":
         array = array.view(np.uint8 if array.itemsize == 1 else np.uint16)
     return _rebuild, (type(self), array, dtype_of(self), self.requires_grad, dict(self.__dict__))

@@ -305,8 +305,8 @@ def top_batch_norm(
     if not training:
         return operation(_fixed, (input, weight, bias, running_mean, running_var), (eps,))
     out, (mean, variance) = operation_and_hidden(_batch, (input, weight, bias), (eps,))
-    if running_mean is not None or running_var is not None:
-        n = input.numel() // C if C else 0
+    if input.numel() and (running_mean is not None or running_var is not None):
+        n = input.numel() // C
         _update_running(running_mean, mean.reshape((C,)), momentum)
         _update_running(running_var, _unbiased(variance.reshape((C,)), n), momentum)
     return out
@@ -463,8 +463,8 @@ def _top_instance_norm(
             raise RuntimeError("Expected running_mean and running_var to be defined when use_input_stats is false")
         return operation(_fixed, (input, weight, bias, running_mean, running_var), (eps,))
     out, (mean, variance) = operation_and_hidden(_group, (input, weight, bias), (C, eps))
-    if running_mean is not None or running_var is not None:
-        n = input.numel() // (N * C) if N * C else 0
+    if input.numel() and (running_mean is not None or running_var is not None):
+        n = input.numel() // (N * C)
         _update_running(running_mean, mean.reshape((N, C)).sum((0,), False) / N, momentum)
         _update_running(running_var, _unbiased(variance.reshape((N, C)).sum((0,), False) / N, n), momentum)
     return out

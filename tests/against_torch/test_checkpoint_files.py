@@ -181,7 +181,7 @@ def test_protocols():
 
 
 def model_in(lib):
-    return lib.nn.Sequential(lib.nn.Linear(3, 4), lib.nn.BatchNorm1d(4), lib.nn.Linear(4, 1))
+    return lib.nn.Sequential(lib.nn.Linear(3, 4), lib.nn.Tanh(), lib.nn.BatchNorm1d(4), lib.nn.Linear(4, 1))
 
 
 def trained(lib, name, options, steps=3):
