@@ -1,7 +1,7 @@
 """Storages that a file holds outside any tensor, as torch.save(tensor.untyped_storage()) writes them.
 
-While a file is read, a storage is a LoadedStorage, which tensors are made of. Hardly any file holds one by itself;
-for those that do, the finished object is walked once and the storages in it are put in their place.
+While a file is read, a storage is a LoadedStorage, which tensors are made of. Hardly any file holds one by
+itself; for those that do, the finished object is walked once and the storages in it are put in their place.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ def _replaced(root: Any, done: dict[int, Any], alive: list[Any]) -> Any:
         return root
     done[id(root)] = root
     alive.append(root)
-    members = vars(root) if isinstance(root, Module) else root
+    members: Any = vars(root) if isinstance(root, Module) else root
     places = range(len(members)) if isinstance(members, list) else list(members)
     for place in places:
         members[place] = _replaced(members[place], done, alive)

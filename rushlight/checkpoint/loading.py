@@ -211,7 +211,7 @@ class _Stored:
         plain = isinstance(storage_type, StorageType) and type(key) is str and type(location) is str
         if not plain or type(numel) is not int or numel < 0 or not re.fullmatch(r"[\w-]{1,100}", key):
             raise CorruptFileError(f"the file refers to a storage of an impossible kind: {shown(pid)}")
-        facts = (storage_type, location, numel)
+        facts = (storage_type.dtype_name, location, numel)
         if key not in self._storages:
             self._storages[key] = facts, self._make(storage_type, key, location, numel)
         known, storage = self._storages[key]

@@ -151,7 +151,8 @@ def _from_buffer(builder: Any, data: Any, dtype: Any, shape: Any, order: Any) ->
     _check_array(shape, dtype, data)
     if type(order) is not str or order not in ("C", "F"):
         raise CorruptFileError(f"the file holds a NumPy array of order {shown(order)}")
-    return np.frombuffer(bytearray(data), dtype).reshape(shape, order=order)
+    flat: Any = np.frombuffer(bytearray(data), dtype)
+    return flat.reshape(shape, order=order)
 
 
 MAKERS: dict[int, Callable] = {

@@ -111,7 +111,7 @@ def new_module(cls: type, args: tuple, kwargs: dict) -> Module:
         raise RefusedError(
             f"the file makes a {cls.__name__} with arguments of its own __new__, which loading refuses"
         )
-    module = object.__new__(cls)
+    module: Module = object.__new__(cls)
     # The file's state may lack what this Module has: it may be older, or PyTorch's.
     module.__dict__.update({name: copy.copy(value) for name, value in vars(Module()).items()})
     return module

@@ -59,7 +59,8 @@ class Survey(SafeBuilder):
         if kind == "module":
             return fields[0]
         storage_type, key, location, numel, _ = fields
-        if self.storages.setdefault(key, (storage_type, location, numel)) != (storage_type, location, numel):
+        known = self.storages.setdefault(key, (storage_type, location, numel))
+        if known[0].dtype_name != storage_type.dtype_name or known[1:] != (location, numel):
             raise CorruptFileError(f"the file describes storage {key!r} in two ways")
         return _Placeholder()
 

@@ -165,14 +165,16 @@ class LoadedStorage:
         return array
 
     def _filled(self, dtype: np.dtype, shape: tuple[int, ...]) -> np.ndarray:
+        fetch = self._fetch
+        assert fetch is not None
         # A new array in the tensor's own type and shape: the tensor can take it over as its memory.
         array = np.empty(shape, dtype)
         view = array.reshape(-1).view(np.uint8)
         if view.nbytes == self.nbytes:
-            self._fetch(view)
+            fetch(view)
         else:  # the storage ends with part of an element
             padded = np.empty(self.nbytes, np.uint8)
-            self._fetch(padded)
+            fetch(padded)
             view[:] = padded[: view.nbytes]
         return array
 

@@ -19,7 +19,7 @@ from .backend import Backend, accepted
 from .errors import NOT_INITIALIZED
 from .lanes import Alone, Peers
 from .progress import Progress, call_of
-from .rendezvous import Meeting, meet
+from .rendezvous import Meeting, meet, of_launcher
 from .store import HashStore, PrefixStore, Store
 from .tcp_store import TCPStore
 
@@ -156,7 +156,7 @@ def member(group: Any) -> ProcessGroup | None:
         return None
     if not isinstance(group, ProcessGroup):
         raise TypeError(f"group must be a ProcessGroup, got {type(group).__name__}: {group!r}")
-    if group.group_name not in _world.groups:
+    if group.group_name not in _world.groups and group.group_name != "alone":
         raise ValueError(f"Invalid process group specified: {group!r} was destroyed")
     return group
 
@@ -300,6 +300,18 @@ def _checked_timeout(timeout: Any) -> timedelta:
             f"Expected timeout argument to be of type datetime.timedelta, got {type(timeout).__name__}: {timeout!r}"
         )
     return timeout
+
+
+def group_of_one() -> ProcessGroup:
+    """A group of this process alone, for DistributedDataParallel without init_process_group.
+
+    Raises: ValueError where a launcher started several processes, which would then each train on their own.
+    """
+    launched = of_launcher()
+    several = launched[1] if launched is not None else int(os.environ.get("WORLD_SIZE") or 1)
+    if several > 1:
+        raise ValueError(f"{NOT_INITIALIZED} This is one of {several} processes, which have to be joined first.")
+    return ProcessGroup((0,), Alone(), None, links.NoLink(), "mpi", "alone", default_pg_timeout, HashStore())
 
 
 def _begin(made: ProcessGroup, base: Any) -> None:

@@ -18,7 +18,7 @@ from ..autograd.record import edge_of
 from ..dtypes import FLOATING
 from ..executors import queue
 from ..tensor import Tensor, array_of, dtype_of, from_array, node_of
-from .collective import flat, put, run, spread
+from .collective import flat, put, run
 from .gradient_bucket import GradBucket
 from .group import ProcessGroup
 from .reduce_op import Reduction, RedOpType
@@ -60,6 +60,8 @@ class Reducer:
         named: (name, parameter) of all that require grad, in the module's order on every rank.
         cap: bytes of a bucket.
         find_unused: gradients may be missing, differently on each rank.
+
+    Attributes: `divisor`, by which sums are divided: the group's size, unless some ranks have run out of batches.
     """
 
     def __init__(self, group: ProcessGroup, named: Sequence[tuple[str, Any]], cap: int, find_unused: bool) -> None:
@@ -71,6 +73,7 @@ class Reducer:
         self.find_unused = find_unused
         self.hook: tuple[Any, Callable] | None = None
         self.expecting = False
+        self.divisor = group.size()
         self.unused: list = []
         self.ready: set[int] = set()
         self.sent = 0
@@ -155,7 +158,7 @@ class Reducer:
         def finish() -> np.ndarray:
             assert work is not None
             work.wait()
-            return reduction.decode(receive, self.group.size())
+            return reduction.decode(receive, self.divisor)
 
         return finish
 
@@ -169,7 +172,6 @@ class Reducer:
             self._write(bucket, averaged, used)
 
     def _write(self, bucket: Bucket, averaged: np.ndarray, used: set[int] | None) -> None:
-        targets = []
         pieces = np.split(averaged, np.cumsum([p.numel() for p in bucket.parameters])[:-1])
         for parameter, piece in zip(bucket.parameters, pieces):
             if used is not None and id(parameter) not in used:
@@ -178,7 +180,6 @@ class Reducer:
                 parameter._grad = from_array(piece.reshape(parameter.shape), dtype_of(parameter))
             else:
                 put(parameter._grad, piece.astype(dtype_of(parameter._grad).numpy, copy=False))
-            targets.append(parameter)
 
     def _used_anywhere(self) -> set[int]:
         """The parameters that received a gradient on some rank."""
@@ -270,6 +271,3 @@ def leaves_of(outputs: Any) -> list[Tensor]:
             continue
         stack.extend(entry.edges)
     return found
-
-
-__all__ = ["Bucket", "Reducer", "in_buckets", "leaves_of", "spread", "tensors_in"]

@@ -22,6 +22,7 @@ from . import (
     attention,
     building,
     calculus,
+    comparing,
     contracting,
     convolution,
     copies,
@@ -51,6 +52,7 @@ from . import (
     rearranging,
     recurrence,
     reduction,
+    replacing,
     resampling,
     sampling,
     scattering,
@@ -58,12 +60,13 @@ from . import (
     softmax,
     storages,
     transcendental,
+    typed_storages,
     unpooling,
 )
 from .register import FUNCTIONS
 
 # Public names that are no functions of tensors: classes, switches, questions.
-PUBLIC: dict[str, Any] = {**info.PUBLIC, **legacy.PUBLIC, **storages.PUBLIC}
+PUBLIC: dict[str, Any] = {**info.PUBLIC, **legacy.PUBLIC, **storages.PUBLIC, **typed_storages.PUBLIC}
 
 globals().update(FUNCTIONS)
 globals().update(PUBLIC)

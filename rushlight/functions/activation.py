@@ -170,7 +170,9 @@ def _randomized_relu(
     values = array_of(input)
     slopes = np.ones(values.shape, values.dtype)
     bent = values <= 0
-    slopes[bent] = stream_of(generator).uniform((int(bent.sum()),), float64, lower, upper)
+    exact = dtype_of(input) is float64
+    low, high = (bound if exact else float(np.float32(bound)) for bound in (lower, upper))
+    slopes[bent] = stream_of(generator).uniform((int(bent.sum()),), float64, low, high)
     return operation(_rrelu, (input, from_array(slopes, dtype_of(input))))
 
 

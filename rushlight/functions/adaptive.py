@@ -315,7 +315,7 @@ def _fractional_places(samples: np.ndarray, sizes: tuple, outs: tuple, kernel: t
         at = at.reshape((*lead, *(1,) * (2 * d), out, k))
         found = found[..., None, None] * n + at
     moved = found.transpose(0, 1, *range(2, 2 + 2 * rank, 2), *range(3, 3 + 2 * rank, 2))
-    return moved.reshape(*moved.shape[: 2 + rank], -1)
+    return moved.reshape(*moved.shape[: 2 + rank], math.prod(kernel))
 
 
 def _fractional_forward(x: Node, places: Node, outs: tuple[int, ...]) -> tuple[Node, Node]:

@@ -1,6 +1,6 @@
 """scaled_dot_product_attention, and multi_head_attention_forward around it.
 
-Attention is one tape entry: its rule reads q, k, v, the mask and the result, and computes the scores again, so that no
+Attention is one tape entry: its rule reads q, k, v and the mask, and computes the scores again, so that no
 score matrix is kept. With dropout it is made of its parts, since what was dropped has to be kept anyway.
 """
 
@@ -74,9 +74,8 @@ def _attend_rule(g: Node, out: Node, ins: tuple, needs: tuple, causal: bool, sca
     gv = transposed(p).matmul(g) if needs[2] else None
     if not (needs[0] or needs[1] or needs[3]):
         return None, None, gv, None
-    # The softmax rule's row sums of p * gp are those of g * out, which are shorter.
-    row = (g * out).sum((len(out.shape) - 1,), True)
-    gs = p * (g.matmul(transposed(v)) - row)
+    weighted = p * g.matmul(transposed(v))
+    gs = weighted - p * weighted.sum((len(p.shape) - 1,), True)
     gq = gs.matmul(k) * scale if needs[0] else None
     gk = transposed(gs).matmul(q) * scale if needs[1] else None
     return gq, gk, gv, gs if needs[3] else None

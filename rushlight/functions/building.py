@@ -163,7 +163,9 @@ def meshgrid(*tensors: Any, indexing: str | None = None) -> tuple[Tensor, ...]:
         raise RuntimeError("meshgrid expects a non-empty TensorList")
     for x in given:
         if x.dim() > 1:
-            raise RuntimeError(f"torch.meshgrid: Expected 0D or 1D tensor in the tensor list but got: {x.dim()}D")
+            raise RuntimeError(
+                f"torch.meshgrid: Expected 0D or 1D tensor in the tensor list but got: {x.dim()}D"
+            )
         if dtype_of(x) is not dtype_of(given[0]):
             raise RuntimeError("torch.meshgrid expects all tensors to have the same dtype")
     swapped = indexing == "xy" and len(given) >= 2
@@ -247,7 +249,9 @@ def rot90(input: Tensor, k: int = 1, dims: Sequence[int] = (0, 1)) -> Tensor:
     if rank < 2:
         raise RuntimeError(f"expected total dims >= 2, but got total dims = {rank}")
     if abs(dims[0] - dims[1]) == rank or dims[0] == dims[1]:
-        raise RuntimeError(f"expected rotation dims to be different, but got dim0 = {dims[0]} and dim1 = {dims[1]}")
+        raise RuntimeError(
+            f"expected rotation dims to be different, but got dim0 = {dims[0]} and dim1 = {dims[1]}"
+        )
     first, second = (wrap_dim(d, rank) for d in dims)
     k %= 4
     if k == 0:
@@ -267,7 +271,9 @@ def _spread_index(repeats: Tensor, output_size: int | None) -> Tensor:
     if times.size and int(times.min()) < 0:
         raise RuntimeError("repeats can not be negative")
     if output_size is not None and int(times.sum()) != output_size:
-        raise RuntimeError(f"Allocated size does not match required size: {output_size} and {int(times.sum())}")
+        raise RuntimeError(
+            f"Allocated size does not match required size: {output_size} and {int(times.sum())}"
+        )
     return from_array(np.repeat(np.arange(times.size), times))
 
 
@@ -308,7 +314,9 @@ def _repeated(x: Tensor, times: int, dim: int, output_size: int | None) -> Tenso
     x = x if x.dim() else reshape(x, (1,))
     shape = shape_of(x)
     if output_size is not None and output_size != shape[dim] * times:
-        raise RuntimeError(f"Allocated size does not match required size: {output_size} and {shape[dim] * times}")
+        raise RuntimeError(
+            f"Allocated size does not match required size: {output_size} and {shape[dim] * times}"
+        )
     wide = expand(x.unsqueeze(dim + 1), (*shape[: dim + 1], times, *shape[dim + 1 :]))
     return reshape(wide.clone(), (*shape[:dim], shape[dim] * times, *shape[dim + 1 :]))
 

@@ -90,7 +90,11 @@ def _central(a: Tensor, b: Tensor, c: Tensor, before: Any, after: Any) -> Tensor
         return (c - a) / (2 * before)
     # The slope of the parabola through three points, at the middle one.
     both = before + after
-    return a * (-after / (before * both)) + b * ((after - before) / (before * after)) + c * (before / (after * both))
+    return (
+        a * (-after / (before * both))
+        + b * ((after - before) / (before * after))
+        + c * (before / (after * both))
+    )
 
 
 def _edge(a: Tensor, b: Tensor, c: Tensor, near: Any, far: Any) -> Tensor:
@@ -100,7 +104,9 @@ def _edge(a: Tensor, b: Tensor, c: Tensor, near: Any, far: Any) -> Tensor:
 
 
 @function("gradient", method=False, out=False)
-def gradient(input: Tensor, *, spacing: Any = None, dim: Any = None, edge_order: int = 1) -> tuple[Tensor, ...]:
+def gradient(
+    input: Tensor, *, spacing: Any = None, dim: Any = None, edge_order: int = 1
+) -> tuple[Tensor, ...]:
     """The derivative of samples along each dimension, of second order inside. Source: torch.gradient.
 
     Args:
@@ -189,7 +195,9 @@ alias("trapz", "trapezoid", method=False)
 
 def _check_weights(name: str, weights: Tensor, count: int) -> None:
     if weights.dim() > 1:
-        raise RuntimeError(f"cov(): expected {name} to have one or fewer dimensions but got {name} with {weights.dim()} dimensions")
+        raise RuntimeError(
+            f"cov(): expected {name} to have one or fewer dimensions but got {name} with {weights.dim()} dimensions"
+        )
     if weights.numel() != count:
         raise RuntimeError(
             f"cov(): expected {name} to have the same numel as there are observations in the input but got "
@@ -221,15 +229,21 @@ def cov(
     weights = None
     if fweights is not None:
         if dtype_of(fweights).category > INTEGRAL:
-            raise RuntimeError(f"cov(): expected fweights to have integral dtype but got fweights with {fweights.dtype} dtype")
+            raise RuntimeError(
+                f"cov(): expected fweights to have integral dtype but got fweights with {fweights.dtype} dtype"
+            )
         _check_weights("fweights", fweights, count)
         weights = fweights
     if aweights is not None:
         if dtype_of(aweights).category != FLOATING:
-            raise RuntimeError(f"cov(): expected aweights to have floating point dtype but got aweights with {aweights.dtype} dtype")
+            raise RuntimeError(
+                f"cov(): expected aweights to have floating point dtype but got aweights with {aweights.dtype} dtype"
+            )
         _check_weights("aweights", aweights, count)
         weights = aweights if weights is None else weights * aweights
-    return _covariance(x, weights, aweights if fweights is not None or aweights is not None else None, correction)
+    return _covariance(
+        x, weights, aweights if fweights is not None or aweights is not None else None, correction
+    )
 
 
 def _covariance(x: Tensor, weights: Tensor | None, aweights: Tensor | None, correction: int) -> Tensor:

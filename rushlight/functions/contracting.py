@@ -162,11 +162,15 @@ def _without_ones(term: Term, other: Term) -> Term:
     """Without dimensions of size 1 that broadcast against the other operand's."""
     theirs = dict(zip(other.labels, shape_of(other.tensor)))
     drop = [
-        d for d, (label, n) in enumerate(zip(term.labels, shape_of(term.tensor))) if n == 1 and theirs.get(label, 1) != 1
+        d
+        for d, (label, n) in enumerate(zip(term.labels, shape_of(term.tensor)))
+        if n == 1 and theirs.get(label, 1) != 1
     ]
     if not drop:
         return term
-    return Term(term.tensor.squeeze(tuple(drop)), tuple(x for d, x in enumerate(term.labels) if d not in drop))
+    return Term(
+        term.tensor.squeeze(tuple(drop)), tuple(x for d, x in enumerate(term.labels) if d not in drop)
+    )
 
 
 def _ordered(term: Term, labels: tuple) -> Tensor:
@@ -206,7 +210,9 @@ def _smallest_pair(terms: list[Term], sizes: dict, kept: set) -> tuple[int, int]
         for j in range(i + 1, len(terms)):
             others = kept.union(*(t.labels for k, t in enumerate(terms) if k not in (i, j)))
             both = set(terms[i].labels) | set(terms[j].labels)
-            growth = math.prod(sizes[x] for x in both & others) - terms[i].tensor.numel() - terms[j].tensor.numel()
+            growth = (
+                math.prod(sizes[x] for x in both & others) - terms[i].tensor.numel() - terms[j].tensor.numel()
+            )
             if growth < least:
                 best, least = (i, j), growth
     return best
@@ -227,13 +233,19 @@ def einsum(*args: Any) -> Tensor:
                 [6, 8]])
     """
     if len(args) < 2:
-        raise ValueError("einsum(): must specify the equation string and at least one operand, or at least one operand and its subscripts list")
+        raise ValueError(
+            "einsum(): must specify the equation string and at least one operand, or at least one operand and its "
+            "subscripts list"
+        )
     if isinstance(args[0], Tensor):
         tensors, inputs, out = _read_sublists(args)
     else:
         tensors = list(args[1]) if len(args) == 2 and isinstance(args[1], (list, tuple)) else list(args[1:])
         inputs, out = _read_equation(args[0], len(tensors))
-    terms = [_term(i, need_tensor("einsum", x, i + 2, "operands"), y) for i, (x, y) in enumerate(zip(tensors, inputs))]
+    terms = [
+        _term(i, need_tensor("einsum", x, i + 2, "operands"), y)
+        for i, (x, y) in enumerate(zip(tensors, inputs))
+    ]
     labels = _result_labels(terms, inputs, out)
     return _evaluate(terms, labels, _sizes(terms))
 

@@ -44,7 +44,9 @@ for _name in ("expand", "unfold", "view", "detach"):
 _copy_of("alias", lambda input: input)
 
 
-def _slice(input: Tensor, dim: int = 0, start: int | None = None, end: int | None = None, step: int = 1) -> Tensor:
+def _slice(
+    input: Tensor, dim: int = 0, start: int | None = None, end: int | None = None, step: int = 1
+) -> Tensor:
     return input[(*(slice(None),) * (dim % (input.dim() or 1)), slice(start, end, step))]
 
 
@@ -94,7 +96,9 @@ def sum_to_size(input: Tensor, *size: Any) -> Tensor:
     fits = len(shape) <= len(have) and all(n in (1, m) for n, m in zip(reversed(shape), reversed(have)))
     if not fits or broadcast(shape, have) != have:
         raise RuntimeError(f"size {{{list(shape)}}} is not expandable to size {{{list(have)}}}.")
-    return operation(_SUM_TO_SIZE, (input,), (shape,)) if shape != have else clone(input)
+    if shape == have:
+        return input if shape else clone(input)
+    return operation(_SUM_TO_SIZE, (input,), (shape,))
 
 
 @function("resize_as_", method=True, out=False)

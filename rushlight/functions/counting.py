@@ -12,17 +12,18 @@ from typing import Any
 import numpy as np
 
 from ..autograd.record import primitive, title
-from ..dtypes import FLOATING, INTEGRAL, NARROW, float32, float64, int64
+from ..dtypes import FLOATING, INTEGRAL, NARROW, float32, float64, int64, uint64
 from ..ops import ordering as ops
 from ..results import named
-from ..shapes import wrap_dim
+from ..shapes import wrap_dim, wrap_dims
 from ..tensor import Tensor, array_of, dtype_of, from_array, shape_of
 from .arguments import is_number, lacking, need_tensor, operands
 from .creation import full, linspace
+from .indexing import nonzero
 from .ordering import sort
 from .reduction import any as any_of
 from .register import function
-from .shaping import reshape
+from .shaping import cat, reshape
 
 # ---------------------------------------------------------------- distinct elements
 
@@ -230,6 +231,28 @@ def isin(elements: Any, test_elements: Any, *, assume_unique: bool = False, inve
         place = searchsorted(ordered, a).clamp(max=b.numel() - 1)
         found = ordered[place] == a
     return ~found if invert else found
+
+
+@function(out=False)
+def nonzero_static(input: Tensor, *, size: int, fill_value: int = -1) -> Tensor:
+    """As nonzero, with `size` rows whatever the data is: cut off, or filled up. Source: torch.nonzero_static."""
+    if size < 0:
+        raise RuntimeError(f"nonzero_static: 'size' must be an non-negative integer, got {size}")
+    found = nonzero(need_tensor("nonzero_static", input))[:size]
+    missing = size - found.size(0)
+    return found if not missing else cat([found, full((missing, input.dim()), fill_value)])
+
+
+@function(out=False)
+def hash_tensor(input: Tensor, dim: Any = (), *, keepdim: bool = False, mode: int = 0) -> Tensor:
+    """The exclusive or of all elements' bits, or of those along dims, as uint64. Source: torch.hash_tensor."""
+    if mode != 0:
+        raise RuntimeError(f"Unknown hash_tensor mode: {mode}")
+    array = array_of(need_tensor("hash_tensor", input).detach())
+    wide = np.float64 if dtype_of(input).category == FLOATING else np.int64
+    bits = np.array(array.astype(wide), order="C").view(np.uint64)
+    found = np.bitwise_xor.reduce(bits, axis=wrap_dims(dim, input.dim()), keepdims=keepdim)
+    return from_array(np.asarray(found, np.uint64), uint64)
 
 
 # ---------------------------------------------------------------- how many fall where

@@ -33,10 +33,25 @@ def _kept(input: Tensor, keep: float, shape: tuple[int, ...]) -> np.ndarray:
     stream = default_generator.stream
     if shape != shape_of(input) or contiguous_of(input):
         return stream.bernoulli(keep, shape, kind)
-    strides = layout_of(input)[0]
-    order = sorted(range(len(shape)), key=lambda d: (-strides[d], d))
+    order = _slowest_first(shape, layout_of(input)[0])
     drawn = stream.bernoulli(keep, tuple(shape[d] for d in order), kind)
     return drawn.transpose(np.argsort(order))
+
+
+def _slowest_first(shape: tuple[int, ...], strides: tuple[int, ...]) -> list[int]:
+    """Dimensions in the order of a dense copy of memory laid out so; a stride of 0 says nothing about its place."""
+    order = list(range(len(shape)))[::-1]
+    for i in range(1, len(order)):
+        here = i
+        for before in range(i - 1, -1, -1):
+            a, b = order[before], order[here]
+            if not strides[a] or not strides[b]:
+                continue
+            if strides[a] < strides[b] or (strides[a] == strides[b] and shape[a] <= shape[b]):
+                break
+            order[before], order[here] = b, a
+            here = before
+    return order[::-1]
 
 
 def _noise(input: Tensor, p: float, by_channel: bool, alpha: bool) -> tuple[Tensor, Tensor | None]:

@@ -18,7 +18,7 @@ from ..dtypes import BOOL, INTEGRAL, DType
 from ..executors.threads import Threads
 from ..layouts import contiguous_format
 from ..tensor import Tensor, dtype_of
-from .arguments import need_tensor, result_dtype
+from .arguments import need_tensor, result_dtype, to_dtype
 from .register import function
 
 # ---------------------------------------------------------------- limits of dtypes
@@ -76,7 +76,9 @@ class iinfo:
 
     def __init__(self, type: DType) -> None:
         if not isinstance(type, DType) or type.category != INTEGRAL:
-            raise TypeError(f"torch.iinfo() requires an integer input type, got {type!r}. Use torch.finfo for others")
+            raise TypeError(
+                f"torch.iinfo() requires an integer input type, got {type!r}. Use torch.finfo for others"
+            )
         limits = np.iinfo(type.numpy)
         self.bits, self.max, self.min, self.dtype = limits.bits, int(limits.max), int(limits.min), type.name
 
@@ -148,6 +150,19 @@ def numel(input: Tensor) -> int:
 def get_device(input: Tensor) -> int:
     """The number of input's GPU, -1 on the CPU. Source: torch.get_device."""
     return need_tensor("get_device", input).get_device()
+
+
+def to_dense(self: Tensor, dtype: DType | None = None, *, masked_grad: bool | None = None) -> Tensor:
+    """This tensor, which is dense, or its numbers in another dtype. Source: torch.Tensor.to_dense."""
+    return self if dtype is None else to_dtype(self, dtype)
+
+
+Tensor.to_dense = to_dense  # type: ignore[attr-defined]
+Tensor._cdata = property(lambda self: id(self))  # type: ignore[attr-defined]
+Tensor.grad_dtype = property(dtype_of)  # type: ignore[attr-defined]
+Tensor.const_data_ptr = lambda self: self.data_ptr()  # type: ignore[attr-defined]
+Tensor._is_all_true = lambda self: self.all()  # type: ignore[attr-defined]
+Tensor._is_any_true = lambda self: self.any()  # type: ignore[attr-defined]
 
 
 # ---------------------------------------------------------------- switches
@@ -242,8 +257,8 @@ def is_warn_always_enabled() -> bool:
 
 
 def set_flush_denormal(mode: bool, /) -> bool:
-    """False: this cannot be set here, and numbers near zero stay what they are. Source: torch.set_flush_denormal."""
-    return False
+    """Whether numbers near zero are treated as asked: they always stay what they are. Source: torch.set_flush_denormal."""
+    return not mode
 
 
 def _positive(name: str, count: Any) -> int:

@@ -80,5 +80,3 @@ def column_stack(tensors: Sequence[Tensor]) -> Tensor:
     """Tensors side by side; vectors are columns. Source: torch.column_stack."""
     parts = [x if x.dim() > 1 else reshape(x, (x.numel(), 1)) for x in _as_list("column_stack", tensors)]
     return hstack(parts)
-
-

@@ -22,7 +22,8 @@ from ..tensor import Tensor, dtype_of
 from .creation import empty, tensor
 from .methods import LEGACY, legacy_name
 from .shaping import view_as_shape
-from .storages import TypedStorage, UntypedStorage
+from .storages import UntypedStorage
+from .typed_storages import TypedStorage
 
 
 def _is_size(value: Any) -> bool:
@@ -43,7 +44,9 @@ def build(args: tuple, dtype: DType, device: Any, exact: bool = True) -> Tensor:
         return empty(_sizes(first if isinstance(first, Size) else args), dtype=dtype, device=device)
     if isinstance(first, Tensor):
         if exact and dtype_of(first) is not dtype:
-            raise TypeError(f"expected a tensor of {dtype} (got {dtype_of(first)}): convert it with .to({dtype})")
+            raise TypeError(
+                f"expected a tensor of {dtype} (got {dtype_of(first)}): convert it with .to({dtype})"
+            )
         return view_as_shape(first, first.shape)
     if isinstance(first, (UntypedStorage, TypedStorage)):
         if isinstance(first, TypedStorage) and first.dtype is not dtype:
@@ -106,7 +109,9 @@ class tensortype(type):
         if cls.is_cuda:
             _need_cuda(cls)
         if device is not None and devices.Device(device).type != ("cuda" if cls.is_cuda else "cpu"):
-            raise RuntimeError(f"legacy constructor expects device type: cpu but device type: {device} was passed")
+            raise RuntimeError(
+                f"legacy constructor expects device type: cpu but device type: {device} was passed"
+            )
         return build(args, cls.dtype, "cuda" if cls.is_cuda else CPU)
 
 
@@ -124,7 +129,9 @@ def _classes(module: str, is_cuda: bool) -> dict[str, Any]:
             continue  # PyTorch has no such class
         dtype = dtypes.of_name(short)
         doc = f"Tensors of {dtype} on the {'GPU' if is_cuda else 'CPU'}; called, it makes one. Source: {module}.{name}."
-        found[name] = tensortype(name, (), {"dtype": dtype, "is_cuda": is_cuda, "__module__": module, "__doc__": doc})
+        found[name] = tensortype(
+            name, (), {"dtype": dtype, "is_cuda": is_cuda, "__module__": module, "__doc__": doc}
+        )
     return found
 
 

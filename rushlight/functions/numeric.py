@@ -1,5 +1,5 @@
 """Arithmetic of more than two operands or with a rule of its own: addcmul, lerp, fmax, logaddexp, xlogy, ldexp, frexp,
-nan_to_num, angle, polar; and comparing numbers within tolerances.
+nan_to_num, angle, polar.
 
 Plain arithmetic is in arithmetic.py, functions of one number in pointwise.py, special functions in transcendental.py.
 """
@@ -13,15 +13,13 @@ from typing import Any
 from .. import dtypes
 from ..autograd.entry import Op
 from ..autograd.record import operation, primitive, title
-from ..dtypes import BOOL, COMPLEX, FLOATING, INTEGRAL, float64
+from ..dtypes import COMPLEX, FLOATING, INTEGRAL, float64
 from ..graph.node import Node, constant
 from ..ops import elementwise as ops
 from ..results import named
-from ..tensor import Tensor, array_of, dtype_of, shape_of
+from ..tensor import Tensor, dtype_of, shape_of
 from .arguments import as_floating, is_number, lacking, need_tensor, operands, plain, to_dtype
 from .arithmetic import pow
-from .pointwise import isfinite, isnan
-from .reduction import all as all_of
 from .register import function
 
 # ---------------------------------------------------------------- a third operand
@@ -413,56 +411,3 @@ def polar(abs: Tensor, angle: Tensor) -> Tensor:
             f"Expected both inputs to be Half, Float or Double tensors but got {title(dtype_of(abs))}"
         )
     return operation(_POLAR, (abs, angle))
-
-
-# ---------------------------------------------------------------- equal within tolerances
-
-
-@function()
-def isclose(
-    input: Tensor, other: Tensor, rtol: float = 1e-05, atol: float = 1e-08, equal_nan: bool = False
-) -> Tensor:
-    """Where |input - other| <= atol + rtol * |other|. Source: torch.isclose.
-
-    Raises: RuntimeError when the dtypes differ or a tolerance is negative.
-    """
-    a, b = need_tensor("isclose", input).detach(), need_tensor("isclose", other, 2, "other").detach()
-    dtype = dtype_of(a)
-    if dtype_of(b) is not dtype:
-        raise RuntimeError(f"{title(dtype)} did not match {title(dtype_of(b))}")
-    for name, value in (("rtol", rtol), ("atol", atol)):
-        if value < 0:
-            raise RuntimeError(f"{name} must be greater than or equal to zero, but got {value}")
-    close = a == b
-    if equal_nan and dtype.category >= FLOATING:
-        close = close | (isnan(a) & isnan(b))
-    if rtol == 0 and atol == 0:
-        return close
-    if dtype.category == BOOL:
-        a, b = as_floating(a), as_floating(b)
-    allowed = (as_floating(b) * rtol).abs() + atol
-    apart = (a - b).abs()
-    return close | (isfinite(apart) & (apart <= allowed))
-
-
-@function(out=False)
-def allclose(
-    input: Tensor, other: Tensor, rtol: float = 1e-05, atol: float = 1e-08, equal_nan: bool = False
-) -> bool:
-    """Whether all elements are close (isclose). Source: torch.allclose.
-
-    >>> import rushlight as torch
-    >>> torch.allclose(torch.tensor([1.0]), torch.tensor([1.0 + 1e-7]))
-    True
-    """
-    return bool(all_of(isclose(input, other, rtol, atol, equal_nan)))
-
-
-@function(out=False)
-def equal(input: Tensor, other: Tensor) -> bool:
-    """Whether both have the same sizes and equal elements. Source: torch.equal."""
-    need_tensor("equal", input)
-    need_tensor("equal", other, 2, "other")
-    if shape_of(input) != shape_of(other):
-        return False
-    return bool(array_of(all_of(input.detach() == other.detach())))

@@ -12,18 +12,18 @@ from typing import Any
 import numpy as np
 
 from ..autograd.entry import Op
-from ..autograd.record import check_writable, operation, overwrite, title
+from ..autograd.record import operation, title
 from ..dtypes import BOOL, COMPLEX, FLOATING, INTEGRAL, int32, int64
 from ..dtypes import bool as bool_dtype
 from ..graph.node import Node, constant
 from ..ops import indexing as ops
 from ..shapes import broadcast, wrap_dim
-from ..tensor import Tensor, dtype_of, from_array, shape_of
+from ..tensor import Tensor, dtype_of, shape_of
 from .arguments import is_number, need_tensor, plain, tensor_of, to_dtype
 from .indexing import gather
 from .pointwise import where
 from .register import function
-from .shaping import as_strided, diagonal, expand, reshape, whole
+from .shaping import expand, reshape
 
 # ---------------------------------------------------------------- scatter
 
@@ -103,13 +103,17 @@ def scatter(
         raise TypeError(f"scatter(): argument 'src' must be Tensor or Number, not {type(src).__name__}")
     dim, index, source = _scatter_inputs("scatter", input, dim, index, src)
     mode = {None: "set", "add": "sum", "multiply": "prod"}[reduce]
-    return operation(_SCATTER if isinstance(src, Tensor) else _SCATTER_NUMBER, (input, index, source), (dim, mode))
+    return operation(
+        _SCATTER if isinstance(src, Tensor) else _SCATTER_NUMBER, (input, index, source), (dim, mode)
+    )
 
 
 @function(inplace=True)
 def scatter_add(input: Tensor, dim: int, index: Tensor, src: Tensor) -> Tensor:
     """input with src added at index along dim; several at one place are summed. Source: torch.scatter_add."""
-    dim, index, src = _scatter_inputs("scatter_add", input, dim, index, need_tensor("scatter_add", src, 4, "src"))
+    dim, index, src = _scatter_inputs(
+        "scatter_add", input, dim, index, need_tensor("scatter_add", src, 4, "src")
+    )
     return operation(_SCATTER_ADD, (input, index, src), (dim, "sum"))
 
 
@@ -155,7 +159,9 @@ def scatter_reduce(
     """
     if reduce not in ("sum", "prod", "mean", "amax", "amin"):
         raise RuntimeError(f"reduce argument must be either sum, prod, mean, amax or amin, got {reduce}")
-    dim, index, src = _scatter_inputs("scatter_reduce", input, dim, index, need_tensor("scatter_reduce", src, 4, "src"))
+    dim, index, src = _scatter_inputs(
+        "scatter_reduce", input, dim, index, need_tensor("scatter_reduce", src, 4, "src")
+    )
     return operation(_SCATTER_REDUCE, (input, index, src), (dim, reduce, bool(include_self)))
 
 
@@ -165,7 +171,9 @@ def scatter_reduce(
 def _put_along(x: Node, index: Node, src: Node, dim: int, accumulate: bool) -> Node:
     """x with src written, or added, at positions of one dimension."""
     if not x.shape:
-        return _put_along(x.reshape((1,)), index, src.reshape((1,) if index.numel else (0,)), 0, accumulate).reshape(())
+        return _put_along(
+            x.reshape((1,)), index, src.reshape((1,) if index.numel else (0,)), 0, accumulate
+        ).reshape(())
     if dim == 0 or not accumulate:
         return ops.put((x, src, index), (dim,), accumulate)
     rank = len(x.shape)
@@ -196,7 +204,9 @@ def _vector(name: str, index: Any) -> Tensor:
     """An index as a vector of int64."""
     need_tensor(name, index, 3, "index")
     if dtype_of(index) not in (int32, int64):
-        raise RuntimeError(f"{name}_(): Expected dtype int32/int64 for index but got: {title(dtype_of(index))}")
+        raise RuntimeError(
+            f"{name}_(): Expected dtype int32/int64 for index but got: {title(dtype_of(index))}"
+        )
     if index.dim() > 1:
         raise IndexError(
             f"{name}_(): Index is supposed to be a vector, but got dim: {index.dim()} with type: "
@@ -274,17 +284,25 @@ def index_reduce(
     Source: torch.index_reduce.
     """
     if reduce not in ("prod", "mean", "amax", "amin"):
-        raise RuntimeError(f"index_reduce(): Expected reduce to be one of prod, mean, amax or amin but got {reduce}.")
+        raise RuntimeError(
+            f"index_reduce(): Expected reduce to be one of prod, mean, amax or amin but got {reduce}."
+        )
     dim, index = wrap_dim(dim, need_tensor("index_reduce", input).dim()), _vector("index_reduce", index)
-    source = _check_source("index_reduce", input, dim, index, need_tensor("index_reduce", source, 4, "source"))
+    source = _check_source(
+        "index_reduce", input, dim, index, need_tensor("index_reduce", source, 4, "source")
+    )
     rank = input.dim()
     wide = reshape(index, (1,) * dim + (-1,) + (1,) * (rank - dim - 1)) if rank else reshape(index, ())
-    return operation(_INDEX_REDUCE, (input, expand(wide, shape_of(source)), source), (dim, reduce, bool(include_self)))
+    return operation(
+        _INDEX_REDUCE, (input, expand(wide, shape_of(source)), source), (dim, reduce, bool(include_self))
+    )
 
 
 _PUT = Op(
     "PutBackward0",
-    lambda x, index, src, accumulate: ops.put((x.reshape((x.numel,)), src, index), (0,), accumulate).reshape(x.shape),
+    lambda x, index, src, accumulate: ops.put((x.reshape((x.numel,)), src, index), (0,), accumulate).reshape(
+        x.shape
+    ),
 )
 
 
@@ -330,7 +348,9 @@ def masked_fill(input: Tensor, mask: Tensor, value: Any) -> Tensor:
     """
     need_tensor("masked_fill", input)
     if dtype_of(need_tensor("masked_fill", mask, 2, "mask")) is not bool_dtype:
-        raise RuntimeError(f"masked_fill_ only supports boolean masks, but got mask with dtype {_c_name(dtype_of(mask))}")
+        raise RuntimeError(
+            f"masked_fill_ only supports boolean masks, but got mask with dtype {_c_name(dtype_of(mask))}"
+        )
     if isinstance(value, Tensor):
         if value.dim():
             raise RuntimeError(
@@ -343,9 +363,13 @@ def masked_fill(input: Tensor, mask: Tensor, value: Any) -> Tensor:
 
 
 def _c_name(dtype: Any) -> str:
-    return {"uint8": "unsigned char", "float32": "float", "float64": "double", "int64": "long int", "int32": "int"}.get(
-        dtype.name, dtype.name
-    )
+    return {
+        "uint8": "unsigned char",
+        "float32": "float",
+        "float64": "double",
+        "int64": "long int",
+        "int32": "int",
+    }.get(dtype.name, dtype.name)
 
 
 def _masked_scatter(x: Node, mask: Node, src: Node) -> Node:
@@ -370,7 +394,9 @@ def masked_scatter(input: Tensor, mask: Tensor, source: Tensor) -> Tensor:
         raise RuntimeError(
             f"masked_scatter_ only supports boolean masks, but got mask with dtype {title(dtype_of(mask))}"
         )
-    if dtype_of(need_tensor("masked_scatter", source, 3, "source")) is not dtype_of(need_tensor("masked_scatter", input)):
+    if dtype_of(need_tensor("masked_scatter", source, 3, "source")) is not dtype_of(
+        need_tensor("masked_scatter", input)
+    ):
         raise RuntimeError(
             f"masked_scatter: expected self and source to have same dtypes but got {title(dtype_of(input))} and "
             f"{title(dtype_of(source))}"
@@ -411,88 +437,3 @@ def take_along_dim(input: Tensor, indices: Tensor, dim: int | None = None) -> Te
     shape[dim], places[dim] = input.size(dim), indices.size(dim)
     indices = where(indices < 0, indices + input.size(dim), indices)
     return gather(expand(input, tuple(shape)), dim, expand(indices, tuple(places)))
-
-
-# ---------------------------------------------------------------- one view replaced
-
-
-def _fits(src: Tensor, shape: tuple[int, ...], input: Tensor) -> Tensor:
-    """The source in the input's dtype; it has to have the sizes of the view it replaces."""
-    if shape_of(src) != shape:
-        raise RuntimeError(
-            f"expected src to have a size equal to the slice of self. src size = {list(src.shape)}, slice size = "
-            f"{list(shape)}"
-        )
-    return to_dtype(src, dtype_of(input))
-
-
-_SELECT_SCATTER = Op("SelectScatterBackward0", lambda x, src, index: x.slice_scatter(src, index))
-_SLICE_SCATTER = Op("SliceScatterBackward0", lambda x, src, index: x.slice_scatter(src, index))
-_DIAGONAL_SCATTER = Op("DiagonalScatterBackward0", lambda x, src, *at: x.diagonal_scatter(src, *at))
-_AS_STRIDED_SCATTER = Op("AsStridedScatterBackward0", lambda x, src, *at: x.as_strided_scatter(src, *at))
-
-
-@function()
-def select_scatter(input: Tensor, src: Tensor, dim: int, index: int) -> Tensor:
-    """input with src at one position of dim. Source: torch.select_scatter."""
-    dim = wrap_dim(dim, input.dim())
-    part = input.detach().select(dim, index)
-    src = _fits(src, shape_of(part), input)
-    at = (*whole(shape_of(input)[:dim]), int(index) % input.size(dim))
-    return operation(_SELECT_SCATTER, (input, src), (at,))
-
-
-@function()
-def slice_scatter(
-    input: Tensor, src: Tensor, dim: int = 0, start: int | None = None, end: int | None = None, step: int = 1
-) -> Tensor:
-    """input with src in a slice of dim. Source: torch.slice_scatter."""
-    dim = wrap_dim(dim, input.dim())
-    if step <= 0:
-        raise RuntimeError("slice step must be positive")
-    start, stop, step = slice(start, end, step).indices(input.size(dim))
-    span = (start, max(start, stop), step)
-    shape = list(shape_of(input))
-    shape[dim] = max(0, -(-(span[1] - span[0]) // step))
-    src = _fits(src, tuple(shape), input)
-    return operation(_SLICE_SCATTER, (input, src), ((*whole(shape_of(input)[:dim]), span),))
-
-
-@function()
-def diagonal_scatter(input: Tensor, src: Tensor, offset: int = 0, dim1: int = 0, dim2: int = 1) -> Tensor:
-    """input with src on a diagonal. Source: torch.diagonal_scatter."""
-    part = diagonal(input.detach(), offset, dim1, dim2)
-    at = (int(offset), wrap_dim(dim1, input.dim()), wrap_dim(dim2, input.dim()))
-    return operation(_DIAGONAL_SCATTER, (input, _fits(src, shape_of(part), input)), at)
-
-
-@function()
-def as_strided_scatter(
-    input: Tensor, src: Tensor, size: Any, stride: Any, storage_offset: int | None = None
-) -> Tensor:
-    """input with src where as_strided would read; positions must not repeat. Source: torch.as_strided_scatter."""
-    fixed = input.detach().contiguous()
-    part = as_strided(fixed, size, stride, storage_offset)
-    at = (tuple(size), tuple(stride), storage_offset or 0)
-    return operation(_AS_STRIDED_SCATTER, (input, _fits(src, shape_of(part), input)), at)
-
-
-def fill_diagonal_(self: Tensor, fill_value: Any, wrap: bool = False) -> Tensor:
-    """Write a number on the main diagonal; `wrap` starts again below a tall matrix. Source: torch.Tensor.fill_diagonal_.
-
-    Raises: RuntimeError for less than two dimensions, or more than two of different sizes.
-    """
-    check_writable(self, "fill_diagonal_")
-    shape = shape_of(self)
-    if len(shape) < 2:
-        raise RuntimeError("dimensions must larger than 1")
-    if len(shape) > 2 and len(set(shape)) > 1:
-        raise RuntimeError("all dimensions of input must be of equal length")
-    mask = np.zeros(shape, bool)
-    step = sum(math.prod(shape[d + 1 :]) for d in range(len(shape)))
-    mask.reshape(-1)[: None if wrap else min(shape) * step : step] = True
-    overwrite(self, masked_fill(self, from_array(mask), fill_value))
-    return self
-
-
-Tensor.fill_diagonal_ = fill_diagonal_  # type: ignore[attr-defined]

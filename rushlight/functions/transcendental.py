@@ -9,7 +9,6 @@ import math
 from collections.abc import Callable
 from typing import Any
 
-
 from ..autograd.entry import Op
 from ..autograd.record import operation, primitive
 from ..dtypes import COMPLEX, FLOATING

@@ -144,6 +144,19 @@ def test_more_of_pytorchs_own_forms():
         to_rushlight(real.ones(2).to_sparse())
 
 
+@ZIPPED
+@pytest.mark.filterwarnings("ignore:TypedStorage is deprecated")
+def test_bare_storages_both_ways(zipped):
+    x = real.arange(3.0)
+    back = to_rushlight([x, x.storage(), real.ones(2).untyped_storage()] if zipped else [x, x.storage()])
+    assert back[1].tolist() == [0, 1, 2] and (not zipped or back[2].nbytes() == 8)
+    back[0][0] = 5.0
+    assert back[1][0] == 5.0
+    x = torch.arange(3.0)
+    back = to_torch([x, x.storage()], _use_new_zipfile_serialization=zipped)
+    assert back[1].tolist() == [0, 1, 2] and back[1].dtype is real.float32
+
+
 def test_generators_both_ways():
     generator = torch.Generator().manual_seed(11)
     torch.rand(3, generator=generator)
@@ -374,15 +387,26 @@ def both(tmp_path, monkeypatch):
 def test_whole_models_of_the_program(both):
     module, in_torch, folder = both
     x = np.random.default_rng(1).standard_normal((2, 1, 8, 8)).astype("f4")
+    ours = module.Net().eval()
+    torch.save(ours, folder / "ours.pth")
+    torch.save(ours, folder / "structure.pth", save_model_obj=False)
     np.save(folder / "x.npy", x)
+    np.save(folder / "z.npy", ours(torch.from_numpy(x)).detach().numpy())
     in_torch(
         """
         import numpy
-        torch.manual_seed(0)
+        x = torch.from_numpy(numpy.load("x.npy"))
         net = net_of_both.Net().eval()
         torch.save(net, "theirs.pth")
         torch.save(net, "legacy.pth", _use_new_zipfile_serialization=False)
-        numpy.save("y.npy", net(torch.from_numpy(numpy.load("x.npy"))).detach().numpy())
+        numpy.save("y.npy", net(x).detach().numpy())
+
+        net = torch.load("ours.pth", weights_only=False)
+        assert type(net) is net_of_both.Net and type(net.blocks[0]) is net_of_both.Block
+        numpy.testing.assert_allclose(net(x).detach().numpy(), numpy.load("z.npy"), rtol=1e-4, atol=1e-5)
+        net = torch.load("structure.pth", weights_only=False)
+        assert net.stem.weight.device.type == "meta" and isinstance(net.stem.weight, torch.nn.Parameter)
+        net.to_empty(device="cpu")
         """
     )
     y = np.load(folder / "y.npy")
@@ -391,19 +415,3 @@ def test_whole_models_of_the_program(both):
         assert type(net) is module.Net and net.classes == {0: "cat", 1: "dog"} and not net.training
         np.testing.assert_allclose(net(torch.from_numpy(x)).detach().numpy(), y, rtol=1e-4, atol=1e-5)
         assert net.norm_layer is torch.nn.BatchNorm2d and all(p.requires_grad for p in net.parameters())
-    ours = module.Net().eval()
-    torch.save(ours, folder / "ours.pth")
-    torch.save(ours, folder / "structure.pth", save_model_obj=False)
-    np.save(folder / "z.npy", ours(torch.from_numpy(x)).detach().numpy())
-    in_torch(
-        """
-        import numpy
-        net = torch.load("ours.pth", weights_only=False)
-        assert type(net) is net_of_both.Net and type(net.blocks[0]) is net_of_both.Block
-        y = net(torch.from_numpy(numpy.load("x.npy"))).detach().numpy()
-        numpy.testing.assert_allclose(y, numpy.load("z.npy"), rtol=1e-4, atol=1e-5)
-        net = torch.load("structure.pth", weights_only=False)
-        assert net.stem.weight.device.type == "meta" and isinstance(net.stem.weight, torch.nn.Parameter)
-        net.to_empty(device="cpu")
-        """
-    )

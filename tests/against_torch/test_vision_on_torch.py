@@ -124,27 +124,47 @@ def test_policies_on_tensors(theirs, name):
         assert np.mean(np.abs(a - b) > 1) < 0.01
 
 
+def small_efficientnet(models):
+    room = models.efficientnet
+    stages = [room.FusedMBConvConfig(2, 3, 2, 8, 8, 1), room.MBConvConfig(4, 5, 2, 8, 16, 2)]
+    return room.EfficientNet(stages, 0.2, num_classes=5, last_channel=24)
+
+
 MODELS = {
-    "resnet18": {},
-    "squeezenet1_1": {},
-    "mobilenet_v2": {},
-    "efficientnet_b0": {},
-    "googlenet": {"aux_logits": False, "init_weights": False},
-    "lenet": {},
+    "lenet": lambda models: models.lenet(num_classes=5),
+    "squeezenet": lambda models: models.squeezenet1_1(num_classes=5),
+    "resnet": lambda models: models.ResNet(models.resnet.BasicBlock, [1, 2, 1, 1], num_classes=5),
+    "bottleneck": lambda models: models.resnet.Bottleneck(16, 4, groups=2, base_width=128),
+    "mobilenet": lambda models: models.MobileNetV2(
+        5, width_mult=0.35, inverted_residual_setting=[[1, 16, 1, 1], [6, 24, 2, 2]]
+    ),
+    "efficientnet": small_efficientnet,
+    "densenet": lambda models: models.DenseNet(8, (2, 2), 16, num_classes=5),
+    "inception": lambda models: sys.modules[models.__name__ + ".googlenet"].Inception(24, 8, 8, 12, 4, 6, 5),
+    "inception_c": lambda models: models.inception.InceptionC(16, 8),
+    "aspp": lambda models: models.segmentation.deeplabv3.ASPP(16, (2, 4), 8),
+}
+INPUTS = {
+    "lenet": (1, 28),
+    "bottleneck": (16, 9),
+    "inception": (24, 5),
+    "inception_c": (16, 9),
+    "aspp": (16, 9),
 }
 
 
 @pytest.mark.parametrize("name", MODELS)
 def test_models_start_and_answer_alike(theirs, name):
     seeded(3)
-    mine = ours.models.get_model(name, num_classes=5, **MODELS[name]).eval()
+    mine = MODELS[name](ours.models).eval()
     seeded(3)
-    other = theirs.models.get_model(name, num_classes=5, **MODELS[name]).eval()
+    other = MODELS[name](theirs.models).eval()
     states = mine.state_dict(), other.state_dict()
     assert list(states[0]) == list(states[1])
     for key, value in states[0].items():
         close(value, states[1][key], atol=1e-6)
-    shape = (1, 1, 28, 28) if name == "lenet" else (1, 3, 33, 33)
+    channels, size = INPUTS.get(name, (3, 33))
+    shape = (2, channels, size, size)
     x, y = both(np.random.default_rng(0).random(shape, dtype=np.float32))
     with rushlight.no_grad(), torch.no_grad():
         close(mine(x), other(y), atol=1e-3, rtol=1e-3)
@@ -155,7 +175,7 @@ def test_a_resnet_s_gradients(theirs):
     mine = ours.models.ResNet(ours.models.resnet.BasicBlock, [1, 1, 1, 1], num_classes=3)
     seeded(0)
     other = theirs.models.ResNet(theirs.models.resnet.BasicBlock, [1, 1, 1, 1], num_classes=3)
-    x, y = both(np.random.default_rng(0).random((2, 3, 40, 40), dtype=np.float32))
+    x, y = both(np.random.default_rng(0).random((2, 3, 33, 33), dtype=np.float32))
     mine(x).square().sum().backward()
     other(y).square().sum().backward()
     for (name, parameter), (_, reference) in zip(

@@ -332,3 +332,23 @@ def test_several_legacy_files_in_one_stream():
         torch.save(torch.full((2,), float(number)), buffer, _use_new_zipfile_serialization=False)
     buffer.seek(0)
     assert [torch.load(buffer).tolist() for _ in range(3)] == [[0.0, 0.0], [1.0, 1.0], [2.0, 2.0]]
+
+
+@pytest.mark.filterwarnings("ignore:TypedStorage is deprecated")
+def test_bare_storages(trip):
+    x = torch.arange(4.0)
+    b = torch.tensor([1, 2], dtype=torch.uint8)
+    obj = [x, x.storage(), {"u": (torch.ones(2).untyped_storage(), b)}, b.untyped_storage()]
+    back = trip(obj)
+    assert (
+        type(back[1]) is torch.TypedStorage
+        and back[1].tolist() == [0, 1, 2, 3]
+        and back[1].dtype is torch.float32
+    )
+    back[0][0] = 9.0
+    assert back[1][0] == 9.0 and back[2]["u"][0].nbytes() == 8
+    assert type(back[2]["u"][0]) is torch.UntypedStorage
+    back[3][0] = 7
+    assert back[2]["u"][1].tolist() == [7, 2] and trip(b.untyped_storage()).tolist() == [1, 2]
+    with pytest.raises(RuntimeError, match="different types"):
+        trip([x, x.untyped_storage()])

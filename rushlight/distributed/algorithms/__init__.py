@@ -1,0 +1,1 @@
+"""torch.distributed.algorithms: joining with uneven inputs, communication hooks, activation checkpointing."""
