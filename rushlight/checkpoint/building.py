@@ -22,13 +22,13 @@ from .. import functions as fn
 from ..nn import Module
 from ..nn.parameter import Parameter
 from ..tensor import Tensor
-from . import numpy_values, plain, tensor_values
+from . import hook_values, numpy_values, plain, tensor_values
 from .errors import CorruptFileError, RefusedError, shown
 from .program import find_class, is_named_tuple, new_module, new_named_tuple, refused, set_module_state
 from .safe_globals import registered
 from .torch_names import TorchName, dtype_called, function_called, return_type, storage_type_called
 
-_NAMES = {**plain.NAMES, **numpy_values.NAMES, **tensor_values.NAMES}
+_NAMES = {**plain.NAMES, **numpy_values.NAMES, **tensor_values.NAMES, **hook_values.NAMES}
 _MAKERS = {**plain.MAKERS, **numpy_values.MAKERS, **tensor_values.MAKERS}
 
 
@@ -118,6 +118,8 @@ class SafeBuilder:
             module = new_module(cls, args, kwargs)
             self.modules.append(module)
             return module
+        if isinstance(cls, type) and cls in hook_values.CLASSES and not args and not kwargs:
+            return object.__new__(cls)
         if isinstance(cls, type) and is_named_tuple(cls) and not kwargs:
             return new_named_tuple(cls, args)
         raise _refused_call(cls)
@@ -131,6 +133,8 @@ class SafeBuilder:
             set_module_state(obj, state)
         elif kind is OrderedDict or kind in plain.NAMESPACES:
             _set_plain_attributes(obj, state)
+        elif kind in hook_values.CLASSES:
+            hook_values.set_hook_state(obj, state)
         elif kind is np.ndarray:
             numpy_values.set_array_state(obj, state)
         elif isinstance(obj, np.dtype):

@@ -20,6 +20,7 @@ from ..shapes import Size
 from ..tensor import Tensor
 from . import torch_names as names
 from .errors import CorruptFileError, RefusedError, shown
+from .hook_values import own_hook_method
 from .locations import available
 from .program import nested_class, without_slots
 from .tensors import LoadedStorage, blank_tensor, meta_tensor
@@ -221,8 +222,8 @@ def _parameter(cls: type) -> Callable:
 
 
 def _uninitialized(cls: type) -> Callable:
-    def make(builder: Any, requires_grad: Any = False) -> Tensor:
-        return cls(requires_grad is True)
+    def make(builder: Any, requires_grad: Any = False, device: Any = None, dtype: Any = None) -> Tensor:
+        return cls(requires_grad is True, dtype=dtype if isinstance(dtype, DType) else None)
 
     return make
 
@@ -273,12 +274,14 @@ def named_result(name: str, args: tuple) -> tuple:
 
 
 def _getattr(builder: Any, owner: Any, name: Any) -> Any:
-    """The two uses of getattr that pickle makes of itself: nested classes and PyTorch's operations."""
+    """The uses of getattr that pickle makes of itself: nested classes, methods, PyTorch's operations."""
     found = None
     if type(name) is str and owner is names.VARIABLE_FUNCTIONS:
         found = names.function_called("torch", name)
     elif type(name) is str and isinstance(owner, type) and issubclass(owner, Module) and "." not in name:
         found = nested_class(owner, name)
+    elif type(name) is str and isinstance(owner, Module):
+        found = own_hook_method(owner, name)
     if found is None:
         raise RefusedError(f"the file asks for getattr({shown(owner)}, {shown(name)}), which loading refuses")
     return found

@@ -13,9 +13,11 @@ from typing import Any
 
 from .. import dtypes, nn
 from .. import functions as fn
+from ..autograd.hooks import RemovableHandle
 from ..devices import Device
 from ..dtypes import DType
 from ..nn import functional as nn_functional
+from ..nn.hooks import WrappedHook
 from ..nn.parameter import Parameter
 from ..shapes import Size
 from ..tensor import Tensor
@@ -146,6 +148,8 @@ _CLASS_NAMES = {
     DType: ("torch", "dtype"),
     Device: ("torch", "device"),
     Size: ("torch", "Size"),
+    RemovableHandle: ("torch.utils.hooks", "RemovableHandle"),
+    WrappedHook: ("torch.nn.modules.module", "_WrappedHook"),
 }
 
 

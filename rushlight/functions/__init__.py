@@ -38,6 +38,7 @@ from . import (
     legacy,
     losses,
     losses_classes,
+    losses_numbered,
     losses_ranking,
     losses_sequence,
     magnitude,

@@ -83,7 +83,9 @@ def lengths(x: Tensor, p: float, dim: Any, keepdim: bool = False) -> Tensor:
 
 
 @function(method=False, out=False)
-def pairwise_distance(x1: Tensor, x2: Tensor, p: float = 2.0, eps: float = 1e-6, keepdim: bool = False) -> Tensor:
+def pairwise_distance(
+    x1: Tensor, x2: Tensor, p: float = 2.0, eps: float = 1e-6, keepdim: bool = False
+) -> Tensor:
     """The p-norm of x1 - x2 + eps along the last dimension: (N, D) and (N, D) give (N), or (N, 1) with keepdim.
 
     Source: torch.nn.functional.pairwise_distance.
@@ -151,7 +153,10 @@ def cosine_similarity(x1: Tensor, x2: Tensor, dim: int = 1, eps: float = 1e-8) -
     shape = broadcast(shape_of(x), shape_of(y))
     dim = wrap_dim(dim, len(shape))
     # The lengths are those of the vectors after broadcasting along dim.
-    x, y = (v if v.dim() == len(shape) and v.shape[dim : dim + 1] == shape[dim : dim + 1] else v.expand(shape) for v in (x, y))
+    x, y = (
+        v if v.dim() == len(shape) and v.shape[dim : dim + 1] == shape[dim : dim + 1] else v.expand(shape)
+        for v in (x, y)
+    )
     return operation(_cosine, (x, y), ((dim,) if shape else (), eps))
 
 
@@ -233,7 +238,9 @@ def cdist(
     if p < 0:
         raise RuntimeError(f"cdist only supports non-negative p values, got {p}")
     if compute_mode is not None and compute_mode not in _MODES:
-        raise ValueError(f"{compute_mode} is not a valid value for compute_mode: use one of {', '.join(_MODES)}")
+        raise ValueError(
+            f"{compute_mode} is not a valid value for compute_mode: use one of {', '.join(_MODES)}"
+        )
     if dtype_of(x1) is not dtype_of(x2):
         raise RuntimeError(
             f"expected scalar type {title(dtype_of(x1))} but found {title(dtype_of(x2))} (cdist: X1 and X2)"

@@ -60,7 +60,9 @@ def _noise(input: Tensor, p: float, by_channel: bool, alpha: bool) -> tuple[Tens
     shape = shape_of(input)
     if by_channel:
         if len(shape) < 2:
-            raise RuntimeError(f"Feature dropout requires at least 2 dimensions in the input, got {len(shape)}")
+            raise RuntimeError(
+                f"Feature dropout requires at least 2 dimensions in the input, got {len(shape)}"
+            )
         shape = (*shape[:2], *(1,) * (len(shape) - 2))
     keep = 1 - p
     mask = _kept(input, keep, shape)
@@ -143,7 +145,9 @@ def dropout1d(input: Tensor, p: float = 0.5, training: bool = True, inplace: boo
     _check(p)
     rank = need_tensor("dropout1d", input).dim()
     if rank not in (2, 3):
-        raise RuntimeError(f"dropout1d: Expected 2D or 3D input, but received a {rank}D input. Use dropout instead.")
+        raise RuntimeError(
+            f"dropout1d: Expected 2D or 3D input, but received a {rank}D input. Use dropout instead."
+        )
     return _by_channel("dropout1d", input, p, training, inplace, rank == 3)
 
 
@@ -203,7 +207,9 @@ def _top(name: str, by_channel: bool, alpha: bool) -> None:
 
     for fn, suffix in ((plain, ""), (written, "_")):
         fn.__name__ = fn.__qualname__ = name + suffix
-        fn.__doc__ = f"As torch.nn.functional.{name}{', in place' if suffix else ''}. Source: torch.{name}{suffix}."
+        fn.__doc__ = (
+            f"As torch.nn.functional.{name}{', in place' if suffix else ''}. Source: torch.{name}{suffix}."
+        )
         FUNCTIONS[name + suffix] = fn
 
 

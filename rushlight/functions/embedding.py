@@ -6,22 +6,21 @@ An index outside the table is an error at the call when it is known by then, els
 
 from __future__ import annotations
 
+import math
 import warnings
 from typing import Any
 
-import numpy as np
-
 from ..autograd.modes import no_grad
-from ..autograd.record import operation, overwrite, primitive
+from ..autograd.record import operation, overwrite
 from ..dtypes import int32, int64
 from ..graph.node import Node, constant
-from ..ops import checking
 from ..ops.indexing import put, take
 from ..ops.ordering import searchsorted
 from ..tensor import Tensor, array_of, dtype_of, node_of, shape_of, wrap
 from .arguments import need_tensor, to_dtype
 from .creation import arange, zeros
 from .distance import lengths
+from .known import known, need_within
 from .opmath import widened
 from .pointwise import where
 from .register import FUNCTIONS, function
@@ -37,16 +36,6 @@ def _need_index(name: str, index: Tensor) -> Tensor:
     return index
 
 
-def _in_range(index: Tensor, n: int, error: str, message: str) -> Tensor:
-    """The index, whose elements have to be in [0, n): looked at now if they are known, else when they are used."""
-    buffer = node_of(index).buffer
-    if buffer is None:
-        return primitive(checking.within, (index,), (0, n - 1, False, error, message))
-    if buffer.size and (buffer.min() < 0 or buffer.max() >= n):
-        checking.refuse(checking.outside(np, buffer, 0, n - 1, False), error, message)
-    return index
-
-
 def _zeros_like(w: Node, dtype: Any) -> Node:
     return constant(0, dtype).expand(w.shape)
 
@@ -58,9 +47,7 @@ def _over_frequency(rows: Node, w: Node, at: Node) -> Node:
     return rows / take((counts, at), (0,)).reshape((*at.shape, 1))
 
 
-def _embedding_rule(
-    g: Node, out: Node, ins: tuple, needs: tuple, padding: int, by_frequency: bool
-) -> tuple:
+def _embedding_rule(g: Node, out: Node, ins: tuple, needs: tuple, padding: int, by_frequency: bool) -> tuple:
     w, at = ins
     if padding >= 0:
         g = at.eq(padding).reshape((*at.shape, 1)).where(0, g)
@@ -89,7 +76,7 @@ def top_embedding(
         raise RuntimeError(f"'weight' must be 2-D, got {weight.dim()}-D (embedding)")
     n = shape_of(weight)[0]
     message = f"index out of range in self: embedding got {{}}, the table has {n} rows"
-    at = _in_range(indices, n, "IndexError", message)
+    at = need_within(indices, 0, n - 1, "IndexError", message)
     return operation(_embedding, (weight, at), (padding_idx, bool(scale_grad_by_freq)))
 
 
@@ -98,7 +85,8 @@ def embedding_renorm_(weight: Tensor, input: Tensor, max_norm: float, norm_type:
 
     Source: torch.embedding_renorm_.
     """
-    at = _in_range(input.reshape(-1), shape_of(weight)[0], "IndexError", "index out of range in self: {}")
+    message = "index out of range in self: embedding_renorm_ got {}"
+    at = need_within(input.reshape(-1), 0, shape_of(weight)[0] - 1, "IndexError", message)
     with no_grad():
         rows = wrap(take((node_of(weight), node_of(at)), (0,)), weight.device)
         long = lengths(rows, norm_type, 1, True)
@@ -195,7 +183,15 @@ def _sizes(at: Node, bag: Node, width: int, bags: int, padding: int, dtype: Any)
 
 
 def _bag_forward(
-    w: Node, at: Node, starts: Node | None, scale: Node | None, mode: str, width: int, bags: int, padding: int, *_: Any
+    w: Node,
+    at: Node,
+    starts: Node | None,
+    scale: Node | None,
+    mode: str,
+    width: int,
+    bags: int,
+    padding: int,
+    *_: Any,
 ) -> Node:
     bag = _bag_of(at, starts, width)
     rows = take((w, at), (0,))
@@ -208,7 +204,15 @@ def _bag_forward(
 
 
 def _bag_rule(
-    g: Node, out: Node, ins: tuple, needs: tuple, mode: str, width: int, bags: int, padding: int, by_frequency: bool
+    g: Node,
+    out: Node,
+    ins: tuple,
+    needs: tuple,
+    mode: str,
+    width: int,
+    bags: int,
+    padding: int,
+    by_frequency: bool,
 ) -> tuple:
     w, at, starts, scale = ins
     bag = _bag_of(at, starts, width)
@@ -288,14 +292,14 @@ def embedding_bag(
         starts = None if width else zeros(shape[0], dtype=int64)
         bags, at = shape[0], input.reshape(-1)
     else:
+        assert offsets is not None
         at = input
         starts = to_dtype(_checked_offsets(offsets, shape[0]), int64)
         bags = offsets.numel() - (1 if include_last_offset else 0)
     if max_norm is not None:
         embedding_renorm_(weight, at, max_norm, norm_type)
-    at = _in_range(
-        at, rows, "RuntimeError", f"embedding_bag: input takes value {{}} which is not in the valid range [0, {rows})"
-    )
+    message = f"embedding_bag: input takes value {{}} which is not in the valid range [0, {rows})"
+    at = need_within(at, 0, rows - 1, "RuntimeError", message)
     padding = -1 if padding_idx is None else padding_idx % rows
     if mode == "max":
         return operation(_bag_max, (weight, at, starts), (width, bags, padding))
@@ -304,7 +308,13 @@ def embedding_bag(
 
 
 def _check_bags(
-    input: Tensor, weight: Tensor, offsets: Any, by_frequency: bool, mode: str, sparse: bool, scale: Tensor | None
+    input: Tensor,
+    weight: Tensor,
+    offsets: Any,
+    by_frequency: bool,
+    mode: str,
+    sparse: bool,
+    scale: Tensor | None,
 ) -> None:
     if scale is not None and shape_of(scale) != shape_of(input):
         raise ValueError(
@@ -342,7 +352,7 @@ def _check_bags(
 
 def _checked_offsets(offsets: Tensor, n: int) -> Tensor:
     """Offsets, looked at when they are known: they begin with 0 and stay within the input."""
-    buffer = node_of(offsets).buffer
+    buffer = known(offsets)
     if buffer is not None and buffer.size:
         if buffer[0] != 0:
             raise RuntimeError(
@@ -379,11 +389,19 @@ def one_hot(tensor: Tensor, num_classes: int = -1) -> Tensor:
     if num_classes == -1:
         classes = array_of(tensor)
         if not classes.size:
-            raise RuntimeError("Can not infer total number of classes from empty tensor. (one_hot: give num_classes)")
+            raise RuntimeError(
+                "Can not infer total number of classes from empty tensor. (one_hot: give num_classes)"
+            )
         num_classes = int(classes.max()) + 1 if classes.min() >= 0 else 1
     if num_classes < 1 and (tensor.numel() or num_classes < 0):
-        raise RuntimeError(f"Class values must be smaller than num_classes. (one_hot got num_classes={num_classes})")
-    tensor = _in_range(tensor, 1 << 62, "RuntimeError", "Class values must be non-negative. (one_hot got {})")
-    message = f"Class values must be smaller than num_classes. (one_hot got {{}} with num_classes={num_classes})"
-    tensor = _in_range(tensor, num_classes, "RuntimeError", message)
+        raise RuntimeError(
+            f"Class values must be smaller than num_classes. (one_hot got num_classes={num_classes})"
+        )
+    tensor = need_within(
+        tensor, 0, math.inf, "RuntimeError", "Class values must be non-negative. (one_hot got {})"
+    )
+    message = (
+        f"Class values must be smaller than num_classes. (one_hot got {{}} with num_classes={num_classes})"
+    )
+    tensor = need_within(tensor, 0, num_classes - 1, "RuntimeError", message)
     return to_dtype(tensor.unsqueeze(-1) == arange(num_classes), int64)

@@ -10,16 +10,14 @@ import math
 import warnings
 from typing import Any
 
-import numpy as np
-
-from ..autograd.record import operation, primitive, title
+from ..autograd.record import operation, title
 from ..dtypes import FLOATING
 from ..graph.node import Node
-from ..ops import checking
 from ..shapes import broadcast
-from ..tensor import Tensor, dtype_of, node_of, shape_of
+from ..tensor import Tensor, dtype_of, shape_of
 from .activation import logsigmoid
 from .arguments import lacking, need_tensor, operands, to_dtype
+from .known import need_within
 from .loss_reduction import read, reduce_node, reduce_tensor, share
 from .opmath import widened
 
@@ -219,11 +217,7 @@ _bce = widened("BinaryCrossEntropyBackward0", _bce_forward, _bce_rule)
 def _need_probabilities(name: str, x: Tensor) -> Tensor:
     """x, refused when an element is outside [0, 1]: at once if it is known already, else when it is computed."""
     message = f"all elements of {name} should be between 0 and 1: binary_cross_entropy got {{}}"
-    buffer = node_of(x).buffer
-    if buffer is None:
-        return primitive(checking.within, (x,), (0.0, 1.0, False, "RuntimeError", message))
-    checking.refuse(checking.outside(np, buffer, 0.0, 1.0, False), "RuntimeError", message)
-    return x
+    return need_within(x, 0.0, 1.0, "RuntimeError", message)
 
 
 def binary_cross_entropy(
@@ -481,7 +475,9 @@ def _poisson_forward(x: Node, t: Node, reduction: str, log_input: bool, full: bo
     losses = x.exp() - t * x if log_input else x - t * (x + eps).log()
     if full:
         above = t.gt(1)
-        held = above.where(t, 1)  # the approximation is for counts above 1; below, its logarithms are not taken
+        held = above.where(
+            t, 1
+        )  # the approximation is for counts above 1; below, its logarithms are not taken
         stirling = held * held.log() - held + (held * (2 * math.pi)).log() * 0.5
         losses = losses + above.where(stirling, 0)
     return reduce_node(losses, reduction)
@@ -558,11 +554,7 @@ def gaussian_nll_loss(
 def _checked_variance(input: Tensor, var: Tensor) -> Tensor:
     """var, with a last dimension of 1 where it lacks one."""
     message = "var has negative entry/entries: gaussian_nll_loss got {}"
-    buffer = node_of(var).buffer
-    if buffer is None:
-        var = primitive(checking.within, (var,), (0.0, math.inf, True, "ValueError", message))
-    else:
-        checking.refuse(checking.outside(np, buffer, 0.0, math.inf, True), "ValueError", message)
+    var = need_within(var, 0.0, math.inf, "ValueError", message, nan=True)
     a, b = shape_of(input), shape_of(var)
     if a == b:
         return var

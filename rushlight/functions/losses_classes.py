@@ -18,8 +18,9 @@ from ..dtypes import FLOATING, int64, uint8
 from ..errors import ShapeError
 from ..graph.node import Node, constant
 from ..ops.indexing import take
-from ..tensor import Tensor, dtype_of, node_of, shape_of
+from ..tensor import Tensor, dtype_of, shape_of
 from .arguments import need_tensor, to_dtype
+from .known import known
 from .loss_reduction import read, reduce_node
 from .opmath import need_floating, widened
 from .products import linear
@@ -119,9 +120,7 @@ def _nll_forward(x: Node, t: Node, w: Node | None, dim: int, reduction: str, ign
     return (result, *weight)
 
 
-def _nll_rule(
-    g: Node, outs: Any, ins: tuple, needs: tuple, dim: int, reduction: str, ignore: int
-) -> tuple:
+def _nll_rule(g: Node, outs: Any, ins: tuple, needs: tuple, dim: int, reduction: str, ignore: int) -> tuple:
     x, t, w = ins
     counted, at = _positions(t, x, dim, ignore)
     g = _for_each(g, outs if isinstance(outs, tuple) else (outs,), at, reduction)
@@ -186,7 +185,7 @@ _probabilities = widened("DivBackward1", _probabilities_forward, _probabilities_
 
 def _check_classes(name: str, x: Tensor, target: Tensor, ignore: int) -> None:
     """IndexError for a class outside [0, C) that is not to be ignored, when the target is known already."""
-    classes = node_of(target).buffer
+    classes = known(target)
     if classes is None or not classes.size:
         return
     C = shape_of(x)[1 if x.dim() > 1 else 0]
@@ -204,12 +203,18 @@ def _check_target(name: str, x: Tensor, target: Tensor) -> Tensor:
     """The target as int64, of sizes that fit x."""
     a, b = shape_of(x), shape_of(target)
     if not a:
-        raise ValueError(f"Expected 1 or more dimensions (got 0): {name} needs an input of (C), (N, C) or (N, C, ...)")
+        raise ValueError(
+            f"Expected 1 or more dimensions (got 0): {name} needs an input of (C), (N, C) or (N, C, ...)"
+        )
     if len(a) == 1:
         if len(b) > 1:
-            raise RuntimeError(f"0D or 1D target tensor expected, multi-target not supported ({name}: {list(b)})")
+            raise RuntimeError(
+                f"0D or 1D target tensor expected, multi-target not supported ({name}: {list(b)})"
+            )
         if b not in ((), (1,)):
-            raise ValueError(f"For 1D input, 1D target must have size 1, but got target size: {b[0]} ({name})")
+            raise ValueError(
+                f"For 1D input, 1D target must have size 1, but got target size: {b[0]} ({name})"
+            )
     elif (b[0] if b else 0) != a[0]:
         raise ValueError(
             f"Expected input batch_size ({a[0]}) to match target batch_size ({b[0] if b else 0}). ({name})"
@@ -225,7 +230,9 @@ def _check_target(name: str, x: Tensor, target: Tensor) -> Tensor:
     elif b[1:] != a[2:]:
         wanted = [a[0], *a[2:]]
         if len(a) == 4:
-            raise ShapeError(f"size mismatch (got input: {list(a)} , target: {list(b)}): {name} expected {wanted}")
+            raise ShapeError(
+                f"size mismatch (got input: {list(a)} , target: {list(b)}): {name} expected {wanted}"
+            )
         raise ShapeError(f"Expected target size {wanted}, got {list(b)} ({name})")
     if dtype_of(target) not in (int64, uint8):
         raise RuntimeError(
@@ -335,7 +342,9 @@ def _of_probabilities(
             "(cross_entropy: the target has input's shape, so it is read as probabilities)"
         )
     if ignore >= 0:
-        raise RuntimeError(f"ignore_index is not supported for floating point target (cross_entropy got {ignore})")
+        raise RuntimeError(
+            f"ignore_index is not supported for floating point target (cross_entropy got {ignore})"
+        )
     _check_weight("cross_entropy", x, weight)
     need_floating("cross_entropy", x, "log_softmax_lastdim_kernel_impl")
     return operation(_probabilities, (x, to_dtype(q, dtype_of(x)), weight), (dim, reduction, smoothing))

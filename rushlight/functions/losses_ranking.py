@@ -14,10 +14,11 @@ from ..autograd.record import operation, title
 from ..dtypes import int64
 from ..graph.node import Node, constant
 from ..ops.indexing import take
-from ..tensor import Tensor, dtype_of, node_of, shape_of
+from ..tensor import Tensor, dtype_of, shape_of
 from .arguments import need_tensor
 from .arithmetic import minimum
 from .distance import pairwise_distance
+from .known import known
 from .loss_reduction import read, reduce_node, reduce_tensor
 from .opmath import need_floating, widened
 from .pointwise import clamp_min, where
@@ -25,9 +26,7 @@ from .pointwise import clamp_min, where
 # ---------------------------------------------------------------- one class or several
 
 
-def _multi_margin_forward(
-    x: Node, t: Node, w: Node | None, reduction: str, p: int, margin: float
-) -> Node:
+def _multi_margin_forward(x: Node, t: Node, w: Node | None, reduction: str, p: int, margin: float) -> Node:
     N, C = x.shape if len(x.shape) == 2 else (1, x.numel)
     rows = x.reshape((N, C))
     at = t.reshape((N, 1))
@@ -91,7 +90,7 @@ def _need_classes(name: str, complaint: str, target: Tensor, low: int, C: int) -
     """Integers within [low, C), as far as the target is known already."""
     if dtype_of(target) is not int64:
         raise RuntimeError(f"expected scalar type Long but found {title(dtype_of(target))} ({name}: target)")
-    classes = node_of(target).buffer
+    classes = known(target)
     if classes is not None and classes.size and (classes.min() < low or classes.max() >= C):
         bad = np.ravel(classes[(classes < low) | (classes >= C)])[0]
         raise RuntimeError(f"{complaint}: {name} got {bad}, but a class is in [0, {C - 1}]")
@@ -140,7 +139,9 @@ def multilabel_margin_loss(
         raise RuntimeError(
             f"inconsistent target size: {list(b)} for input of size: {list(a)} (multilabel_margin_loss)"
         )
-    _need_classes("multilabel_margin_loss", "argument #2 'target' is out of range", target, -1, a[-1] if a else 1)
+    _need_classes(
+        "multilabel_margin_loss", "argument #2 'target' is out of range", target, -1, a[-1] if a else 1
+    )
     return operation(_multilabel_margin, (input, target), (reduction,))
 
 
@@ -265,7 +266,13 @@ def triplet_margin_with_distance_loss(
 
 
 def _triplet(
-    anchor: Tensor, positive: Tensor, negative: Tensor, distance: Any, margin: float, swap: bool, reduction: str
+    anchor: Tensor,
+    positive: Tensor,
+    negative: Tensor,
+    distance: Any,
+    margin: float,
+    swap: bool,
+    reduction: str,
 ) -> Tensor:
     if margin <= 0:
         raise ValueError(f"margin must be greater than 0, got {margin}")

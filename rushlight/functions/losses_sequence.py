@@ -17,7 +17,9 @@ from .loss_reduction import read, reduce_tensor
 from .pointwise import clamp_min
 
 
-def _forward(x: Node, targets: Node, steps: Node, lengths: Node, blank: int, zeroed: bool) -> tuple[Node, Node]:
+def _forward(
+    x: Node, targets: Node, steps: Node, lengths: Node, blank: int, zeroed: bool
+) -> tuple[Node, Node]:
     losses = ctc(x, targets, steps, lengths, blank)
     return losses.isinf().where(0, losses) if zeroed else losses, losses
 
@@ -39,7 +41,9 @@ def _lengths(which: str, given: Any, N: int) -> Tensor:
     if dtype_of(found).category > INTEGRAL:
         raise RuntimeError(f"{which} must be integral, got {found.dtype} (ctc_loss)")
     if found.numel() != N:
-        raise RuntimeError(f"{which} must be of size batch_size: ctc_loss got {found.numel()} for {N} samples")
+        raise RuntimeError(
+            f"{which} must be of size batch_size: ctc_loss got {found.numel()} for {N} samples"
+        )
     return to_dtype(found, int64).reshape(N)
 
 

@@ -86,7 +86,9 @@ def _layer_rule(g: Node, outs: tuple, ins: tuple, needs: tuple, count: int, eps:
 _layer = widened("NativeLayerNormBackward0", _layer_forward, _layer_rule, visible=1)
 
 
-def _check_last(name: str, input: Tensor, normalized_shape: Any, weight: Any, bias: Any, star: str) -> tuple[int, ...]:
+def _check_last(
+    name: str, input: Tensor, normalized_shape: Any, weight: Any, bias: Any, star: str
+) -> tuple[int, ...]:
     need_tensor(name, input)
     if isinstance(normalized_shape, int) or not hasattr(normalized_shape, "__iter__"):
         raise TypeError(
@@ -221,9 +223,7 @@ def _batch_rule(g: Node, outs: tuple, ins: tuple, needs: tuple, eps: float) -> t
 _batch = widened("NativeBatchNormBackward0", _batch_forward, _batch_rule, visible=1)
 
 
-def _fixed_forward(
-    x: Node, w: Node | None, b: Node | None, mean: Node, variance: Node, eps: float
-) -> Node:
+def _fixed_forward(x: Node, w: Node | None, b: Node | None, mean: Node, variance: Node, eps: float) -> Node:
     scale = (variance + eps).rsqrt()
     scale = _along_channels(scale if w is None else scale * w, x)
     return _affine((x - _along_channels(mean, x)) * scale, None, _along_channels(b, x))
@@ -359,9 +359,7 @@ def _grouped(x: Node, groups: int) -> Node:
     return x.reshape((N, groups, x.numel // (N * groups) if N * groups else 0))
 
 
-def _group_forward(
-    x: Node, w: Node | None, b: Node | None, groups: int, eps: float
-) -> tuple[Node, ...]:
+def _group_forward(x: Node, w: Node | None, b: Node | None, groups: int, eps: float) -> tuple[Node, ...]:
     mean, away, variance = _moments(_grouped(x, groups), (2,))
     unit = (away * (variance + eps).rsqrt()).reshape(x.shape)
     return _affine(unit, _along_channels(w, x), _along_channels(b, x)), mean, variance
@@ -398,7 +396,9 @@ def top_group_norm(
     need_floating("group_norm", input, "GroupNormKernelImpl")
     shape = shape_of(input)
     if len(shape) < 2:
-        raise RuntimeError(f"Expected at least 2 dimensions for input tensor but received {len(shape)} (group_norm)")
+        raise RuntimeError(
+            f"Expected at least 2 dimensions for input tensor but received {len(shape)} (group_norm)"
+        )
     if num_groups <= 0:
         raise RuntimeError(f"Expected num groups to be greater than 0, got {num_groups} (group_norm)")
     if shape[1] % num_groups:
@@ -460,7 +460,9 @@ def _top_instance_norm(
     )
     if not use_input_stats:
         if running_mean is None or running_var is None:
-            raise RuntimeError("Expected running_mean and running_var to be defined when use_input_stats is false")
+            raise RuntimeError(
+                "Expected running_mean and running_var to be defined when use_input_stats is false"
+            )
         return operation(_fixed, (input, weight, bias, running_mean, running_var), (eps,))
     out, (mean, variance) = operation_and_hidden(_group, (input, weight, bias), (C, eps))
     if input.numel() and (running_mean is not None or running_var is not None):
@@ -494,9 +496,7 @@ def instance_norm(
     """
     if use_input_stats and math.prod(need_tensor("instance_norm", input).size()[2:]) == 1:
         raise ValueError(f"Expected more than 1 spatial element when training, got input size {input.size()}")
-    return _top_instance_norm(
-        input, weight, bias, running_mean, running_var, use_input_stats, momentum, eps
-    )
+    return _top_instance_norm(input, weight, bias, running_mean, running_var, use_input_stats, momentum, eps)
 
 
 # ---------------------------------------------------------------- over neighbouring channels, and to unit length

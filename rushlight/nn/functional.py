@@ -85,6 +85,7 @@ from ..functions.norms import (
 from ..functions.products import linear
 from ..functions.softmax import gumbel_softmax, log_softmax, softmax, softmin
 
+# isort: split
 # ---- convolution, pooling, padding, resampling, attention, recurrence
 from ..functions.adaptive import (
     adaptive_avg_pool1d,

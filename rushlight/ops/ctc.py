@@ -9,7 +9,6 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 from ..graph.registry import OPAQUE, Primitive
-from .samples import Array, call
 
 
 class _Lattice(NamedTuple):
@@ -39,7 +38,9 @@ def _lattice(np: Any, x: Any, targets: Any, steps: Any, lengths: Any, blank: int
     counts = np.arange(rows.shape[1]) < lengths[:, None]
     bad = rows[counts & ((rows < 0) | (rows >= x.shape[2]))]
     if bad.size:
-        raise IndexError(f"ctc_loss: Target {bad[0]} is out of bounds: with {x.shape[2]} classes it is in [0, {x.shape[2] - 1}]")
+        raise IndexError(
+            f"ctc_loss: Target {bad[0]} is out of bounds: with {x.shape[2]} classes it is in [0, {x.shape[2] - 1}]"
+        )
     labels = np.full((len(lengths), 2 * rows.shape[1] + 1), blank)
     labels[:, 1::2] = np.where(counts, rows, blank)
     skips = np.zeros(labels.shape, bool)
@@ -53,7 +54,9 @@ def _check_lengths(x: Any, targets: Any, steps: Any, lengths: Any) -> None:
             if n < 0:
                 raise RuntimeError(f"Expected {which} to have value at least 0, but got value {n} (ctc_loss)")
             if most is not None and n > most:
-                raise RuntimeError(f"Expected {which} to have value at most {most}, but got value {n} (ctc_loss)")
+                raise RuntimeError(
+                    f"Expected {which} to have value at most {most}, but got value {n} (ctc_loss)"
+                )
     if targets.ndim == 1 and targets.shape[0] != lengths.sum():
         raise RuntimeError(
             f"Expected tensor to have size {lengths.sum()} at dimension 0, but got size {targets.shape[0]} for argument "
@@ -72,9 +75,12 @@ def _emissions(np: Any, x: Any, labels: Any) -> Any:
 
 
 def _shifted(np: Any, a: Any, by: int) -> Any:
-    """Each row moved on by `by` states, -inf at its start."""
+    """Each row moved on by `by` states (back, for a negative number), -inf where nothing comes."""
     out = np.full(a.shape, -np.inf)
-    out[:, by:] = a[:, :-by] if by else a
+    if by > 0:
+        out[:, by:] = a[:, :-by]
+    else:
+        out[:, :by] = a[:, -by:]
     return out
 
 
@@ -122,9 +128,8 @@ def _backward(np: Any, emissions: Any, lattice: _Lattice) -> Any:
     for t in range(T - 1, -1, -1):
         if t + 1 < T:
             after = beta[t + 1] + emissions[t + 1]
-            later = lambda by: np.flip(_shifted(np, np.flip(after, 1), by), 1)
-            over = np.where(onward, later(2), -np.inf)
-            beta[t] = np.logaddexp(np.logaddexp(after, later(1)), over)
+            over = np.where(onward, _shifted(np, after, -2), -np.inf)
+            beta[t] = np.logaddexp(np.logaddexp(after, _shifted(np, after, -1)), over)
         ending = lattice.steps == t + 1
         beta[t, ending] = -np.inf
         beta[t, n[ending], last[ending]] = 0.0
@@ -159,8 +164,9 @@ ctc = Primitive(
     shape=lambda x, targets, steps, lengths, blank: (x.shape[1],),
     numpy=_ctc,
     vjp=(
-        lambda g, out, x, targets, steps, lengths, blank: x.ctc_slope(targets, steps, lengths, blank)
-        * g.reshape((1, x.shape[1], 1)),
+        lambda g, out, x, targets, steps, lengths, blank: (
+            x.ctc_slope(targets, steps, lengths, blank) * g.reshape((1, x.shape[1], 1))
+        ),
         None,
         None,
         None,

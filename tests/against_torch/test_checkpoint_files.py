@@ -317,6 +317,28 @@ def test_layers_of_rushlight():
             np.testing.assert_allclose(mine, other, rtol=1e-4, atol=1e-5)
 
 
+@pytest.mark.filterwarnings("ignore::FutureWarning", "ignore:Lazy modules")
+def test_hooks_both_ways():
+    def models(lib):
+        nn = lib.nn
+        weight, spectral = (
+            nn.utils.weight_norm(nn.Linear(2, 2)),
+            nn.utils.spectral_norm(nn.Linear(2, 2)).eval(),
+        )
+        pruned = importlib.import_module(f"{lib.__name__}.nn.utils.prune").l1_unstructured(
+            nn.Linear(2, 2), "weight", 0.5
+        )
+        return [weight, spectral, pruned, nn.LazyLinear(4)]
+
+    x = np.random.default_rng(0).standard_normal((3, 2)).astype("f4")
+    ours, theirs = models(torch), models(real)
+    for mine, other in ((to_rushlight(theirs), theirs), (ours, to_torch(ours, weights_only=False))):
+        for a, b in zip(mine[:3], other[:3]):
+            y, z = a(torch.from_numpy(x)).detach().numpy(), b(real.from_numpy(x)).detach().numpy()
+            np.testing.assert_allclose(y, z, rtol=1e-5, atol=1e-6)
+        assert mine[3](torch.from_numpy(x)).shape == (3, 4) and other[3](real.from_numpy(x)).shape == (3, 4)
+
+
 def test_the_table_of_layers_is_pytorchs():
     for name, module in torch_names.LAYER_MODULES.items():
         assert getattr(importlib.import_module(module), name).__module__ == module

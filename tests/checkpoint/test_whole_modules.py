@@ -3,6 +3,7 @@
 import functools
 import io
 import pickle
+import warnings
 
 import pytest
 
@@ -225,6 +226,36 @@ def test_every_layer_comes_back(make):
     torch.manual_seed(0)
     first = layers[6].eval()(x)
     assert torch.equal(first, back[6].eval()(x))
+
+
+def test_hooks_of_rushlights_own(make):
+    prune = torch.nn.utils.prune
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", FutureWarning)
+        models = [nn.utils.weight_norm(nn.Linear(2, 2)), nn.utils.spectral_norm(nn.Linear(2, 2)).eval()]
+    models += [prune.l1_unstructured(nn.Linear(2, 2), "weight", 0.5), nn.DataParallel(nn.Linear(2, 2))]
+    x = torch.randn(3, 2)
+    for model, back in zip(models, make.round_trip(models)):
+        assert torch.equal(model(x), back(x)) and list(model.state_dict()) == list(back.state_dict())
+    lazy = make.round_trip(nn.Sequential(nn.LazyLinear(3), nn.LazyBatchNorm1d()))
+    assert lazy(torch.ones(2, 5)).shape == (2, 3) and type(lazy[0]) is nn.Linear
+    mask = make.round_trip(models[2])
+    prune.remove(mask, "weight")
+    assert "weight_mask" not in mask.state_dict()
+
+
+def test_hooks_of_the_program_need_permission(make):
+    model = nn.Linear(2, 2)
+    model.register_forward_hook(hook)
+    data = make.saved(model)
+    with pytest.raises(pickle.UnpicklingError, match=r"hook'.*add_safe_globals"):
+        torch.load(io.BytesIO(data))
+    with torch.serialization.safe_globals([hook]):
+        assert torch.load(io.BytesIO(data))(torch.ones(1, 2)).tolist() == [[7.0]]
+
+
+def hook(module, args, output):
+    return torch.full((1, 1), 7.0)
 
 
 def test_a_state_that_is_no_state_is_refused(make, watch):

@@ -56,8 +56,8 @@ def get_total_norm(tensors, norm_type=2.0, error_if_nonfinite=False, foreach=Non
     if not tensors:
         return fn.tensor(0.0)
     device = tensors[0].device
-    norms = [fn.linalg.vector_norm(tensor, norm_type).to(device) for tensor in tensors]
-    total_norm = fn.linalg.vector_norm(fn.stack(norms), norm_type)
+    norms = [fn.norm(tensor, norm_type).to(device) for tensor in tensors]
+    total_norm = fn.norm(fn.stack(norms), norm_type)
     if error_if_nonfinite and not bool(fn.isfinite(total_norm)):
         raise RuntimeError(
             f"The total norm of order {norm_type} for gradients from `parameters` is non-finite, so it "

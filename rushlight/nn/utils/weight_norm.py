@@ -17,9 +17,9 @@ __all__ = ["WeightNorm", "weight_norm", "remove_weight_norm"]
 def norm_except_dim(v, dim):
     """The 2-norm over all dimensions but dim, keeping them with size 1; over everything, 0-d, for dim -1."""
     if dim == -1:
-        return fn.linalg.vector_norm(v)
+        return fn.norm(v)
     others = [d for d in range(v.dim()) if d != dim % v.dim()]
-    return fn.linalg.vector_norm(v, dim=others, keepdim=True) if others else v.abs()
+    return fn.norm(v, dim=others, keepdim=True) if others else v.abs()
 
 
 def normalized(v, g, dim):
