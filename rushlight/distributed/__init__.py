@@ -97,9 +97,9 @@ _FROM_LATER = {
 }  # fmt: skip
 
 
-def _rank_not_in_group(group: Any) -> bool:
+def _rank_not_in_group(pg: Any) -> bool:
     """Whether this process is outside a group."""
-    return group is not None and _member(group) is None
+    return pg is not None and _member(pg) is None
 
 
 def get_debug_level() -> str:

@@ -367,13 +367,13 @@ def destroy_process_group(group: Any = None) -> None:
     if group is GroupMember.NON_GROUP_MEMBER:
         return
     found = _world.default if group is None else group
-    if found is None:
+    if found is None or _world.default is None:
         raise AssertionError("Process group cannot be None")
     if found is not _world.default:
         if _world.groups.pop(found.group_name, None) is None:
             raise ValueError("Invalid process group specified")
         return
-    found.link.leave("has left the group (destroy_process_group)")
+    _world.default.link.leave("has left the group (destroy_process_group)")
     _world.default = _world.base = None
     _world.groups = {}
 

@@ -126,7 +126,10 @@ class P2POp:
         group_peer: int | None = None,
     ) -> None:
         if op not in (isend, irecv):
-            raise ValueError("Invalid ``op``. Expected ``op`` to be of type ``torch.distributed.isend`` or ``torch.distributed.irecv``.")  # fmt: skip
+            raise ValueError(
+                "Invalid ``op``. Expected ``op`` to be of type ``torch.distributed.isend`` or "
+                f"``torch.distributed.irecv``, got {op!r}."
+            )
         self.op = op
         self.tensor = checked(tensor, "tensor")
         self.peer = peer
@@ -168,7 +171,7 @@ def monitored_barrier(group: Any = None, timeout: timedelta | None = None, wait_
     if found.rank() == 0:
         _await_all(found, call, limit, wait_all_ranks)
         answers = [control.Isend(token, place, _BARRIER_TAG) for place in range(1, found.size())]
-        while not all([answer.Test() for answer in answers]):
+        while not all(answer.Test() for answer in answers):
             time.sleep(0.0001)
         return
     note = control.Isend(token, 0, _BARRIER_TAG)

@@ -75,7 +75,7 @@ class Work:
         self._progress = progress
         self._call = call
         self._start: Callable | None = None
-        self._finish = finish
+        self._finish: Callable | None = finish
         self._tensors = list(tensors)
         self._check: Any = None
         self._requests: list | None = None
@@ -208,9 +208,9 @@ class Progress:
                 try:
                     if work._requests is None and not blocked:
                         blocked = not self._begin(work)
-                    if work._requests is not None and all([request.Test() for request in work._requests]):
+                    if work._requests is not None and all(request.Test() for request in work._requests):
                         self.pending.remove(work)
-                        work._finish()
+                        _finish_of(work)()
                         work._end()
                 except Exception as error:  # raised by whoever waits for this work
                     self._fail(work, error)
@@ -222,6 +222,7 @@ class Progress:
             return False
         if not (all_of_them == mine[0]).all():
             raise DistBackendError(self._difference(work, all_of_them))
+        assert work._start is not None
         work._requests = work._start(self.lane)
         return True
 
@@ -300,7 +301,11 @@ class Progress:
             requests.append(self.control.Irecv(theirs[place], place, _TEXT_TAG))
             requests.append(self.control.Isend(mine, place, _TEXT_TAG))
         end = time.monotonic() + 10.0
-        while not all([request.Test() for request in requests]) and time.monotonic() < end:
+        while not all(request.Test() for request in requests) and time.monotonic() < end:
             _give_way()
         return [bytes(row).rstrip(b"\0").decode(errors="replace") or "(did not say)" for row in theirs]
 
+
+def _finish_of(work: Work) -> Callable:
+    assert work._finish is not None
+    return work._finish

@@ -110,10 +110,7 @@ class Reduction:
         self.op = op
         self.dtype = dtype
         self.name = _ON_BOOL[op] if dtype is dtypes.bool else _NAMES.get(op, op.name)
-        if dtype is dtypes.bool:
-            self.wire = np.dtype(np.uint8)
-        else:
-            self.wire = np.dtype(np.float32) if dtype in dtypes.NARROW else dtype.numpy
+        self.wire: np.dtype = _wire(dtype)
 
     def encode(self, array: np.ndarray) -> np.ndarray:
         """The array as MPI reduces it: flat, contiguous."""
@@ -124,3 +121,10 @@ class Reduction:
         if self.op is RedOpType.AVG:
             array = array / self.wire.type(size)
         return array.astype(self.dtype.numpy, copy=False)
+
+
+def _wire(dtype: DType) -> np.dtype:
+    """The type in which MPI reduces."""
+    if dtype is dtypes.bool:
+        return np.dtype(np.uint8)
+    return np.dtype(np.float32) if dtype in dtypes.NARROW else dtype.numpy

@@ -74,7 +74,7 @@ class Reducer:
         self.hook: tuple[Any, Callable] | None = None
         self.expecting = False
         self.divisor = group.size()
-        self.unused: list = []
+        self.unused: dict[int, Any] = {}
         self.ready: set[int] = set()
         self.sent = 0
         self.handles = [p.register_post_accumulate_grad_hook(self._on_gradient) for p in self.parameters]
@@ -86,7 +86,7 @@ class Reducer:
             return
         if self.ready:
             raise RuntimeError(self._unfinished())
-        self.unused = self._not_used(outputs) if self.find_unused else []
+        self.unused = self._not_used(outputs) if self.find_unused else {}
 
     def _unfinished(self) -> str:
         missing = [self.names[id(p)] for p in self.parameters if id(p) not in self.ready]
@@ -98,19 +98,21 @@ class Reducer:
             "sure that all outputs of `forward` take part in the loss."
         )
 
-    def _not_used(self, outputs: Any) -> list:
+    def _not_used(self, outputs: Any) -> dict[int, Any]:
         used = {id(leaf) for leaf in leaves_of(outputs)}
-        return [p for p in self.parameters if id(p) not in used]
+        return {id(p): p for p in self.parameters if id(p) not in used}
 
     # ------------------------------------------------------------ while backward runs
 
     def _on_gradient(self, parameter: Any) -> None:
         if not self.expecting or self.group.size() == 1 and self.hook is None:
             return
-        if not self.ready and self.unused:
-            for other in self.unused:
-                self._note(other)
         self._note(parameter)
+        if self.unused:
+            self.unused.pop(id(parameter), None)  # a checkpointed part: the outputs' tape does not show it
+            if len(self.ready) + len(self.unused) == len(self.parameters):
+                for other in self.unused.values():
+                    self._note(other)
         while self.sent < len(self.buckets) and not self.buckets[self.sent].waiting:
             self._send(self.sent)
             self.sent += 1
@@ -118,13 +120,15 @@ class Reducer:
             self._complete()
 
     def _note(self, parameter: Any) -> None:
-        if id(parameter) in self.ready:
+        bucket = self.bucket_of[id(parameter)]
+        if id(parameter) not in self.ready:
+            self.ready.add(id(parameter))
+            bucket.waiting -= 1
+        elif bucket.finish is not None:
             raise RuntimeError(
-                f"Expected to mark a variable ready only once: {self.names[id(parameter)]} received a second gradient in one "
-                "backward pass, by a parameter shared between several reentrant calls, or after it was found unused."
+                f"Expected to mark a variable ready only once: {self.names[id(parameter)]} received another gradient after "
+                "its bucket was sent: it is shared between checkpointed parts of the module."
             )
-        self.ready.add(id(parameter))
-        self.bucket_of[id(parameter)].waiting -= 1
 
     def _send(self, index: int) -> None:
         """Begin to average a bucket's gradients."""
@@ -183,8 +187,7 @@ class Reducer:
 
     def _used_anywhere(self) -> set[int]:
         """The parameters that received a gradient on some rank."""
-        unused = {id(p) for p in self.unused}
-        mine = np.array([id(p) not in unused for p in self.parameters], np.uint8)
+        mine = np.array([id(p) not in self.unused for p in self.parameters], np.uint8)
         anywhere = np.empty_like(mine)
         run(
             self.group,

@@ -21,7 +21,12 @@ from .tcp_store import TCPStore
 ENV = "env://"
 
 # How each MPI's launcher tells a process its rank and how many there are.
-_LAUNCHERS = (("PMI_RANK", "PMI_SIZE"), ("OMPI_COMM_WORLD_RANK", "OMPI_COMM_WORLD_SIZE"), ("MV2_COMM_WORLD_RANK", "MV2_COMM_WORLD_SIZE"))  # fmt: skip
+_LAUNCHERS = (
+    ("PMI_RANK", "PMI_SIZE"),
+    ("OMPI_COMM_WORLD_RANK", "OMPI_COMM_WORLD_SIZE"),
+    ("MV2_COMM_WORLD_RANK", "MV2_COMM_WORLD_SIZE"),
+)
+_FIVE_MINUTES = timedelta(minutes=5)
 
 
 @dataclass
@@ -162,7 +167,9 @@ def _given(method: str, url: str, rank: int, world_size: int) -> tuple[int, int]
     return rank, world_size
 
 
-def _by_tcp(url: str, rank: int = -1, world_size: int = -1, timeout: timedelta = timedelta(minutes=5), **_: Any) -> Iterator[tuple]:  # fmt: skip
+def _by_tcp(
+    url: str, rank: int = -1, world_size: int = -1, timeout: timedelta = _FIVE_MINUTES, **_: Any
+) -> Iterator[tuple]:
     address = urlparse(url)
     if not address.port:
         raise _missing("tcp://", f"port number missing in {url}")
@@ -170,7 +177,9 @@ def _by_tcp(url: str, rank: int = -1, world_size: int = -1, timeout: timedelta =
     yield _served(address.hostname or "127.0.0.1", address.port, rank, world_size, timeout), rank, world_size
 
 
-def _by_file(url: str, rank: int = -1, world_size: int = -1, timeout: timedelta = timedelta(minutes=5), **_: Any) -> Iterator[tuple]:  # fmt: skip
+def _by_file(
+    url: str, rank: int = -1, world_size: int = -1, timeout: timedelta = _FIVE_MINUTES, **_: Any
+) -> Iterator[tuple]:
     path = unquote(urlparse(url).path)
     if not path:
         raise _missing("file://", f"path missing in {url}; give file:///absolute/path")
@@ -180,7 +189,9 @@ def _by_file(url: str, rank: int = -1, world_size: int = -1, timeout: timedelta 
     yield store, rank, world_size
 
 
-def _by_environment(url: str, rank: int = -1, world_size: int = -1, timeout: timedelta = timedelta(minutes=5), **_: Any) -> Iterator[tuple]:  # fmt: skip
+def _by_environment(
+    url: str, rank: int = -1, world_size: int = -1, timeout: timedelta = _FIVE_MINUTES, **_: Any
+) -> Iterator[tuple]:
     found = {**of_slurm(os.environ), **os.environ}
     query = {key: values[0] for key, values in parse_qs(urlparse(url).query).items()}
     if rank >= 0:

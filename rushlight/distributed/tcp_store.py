@@ -157,7 +157,18 @@ def _shut(connection: socket.socket) -> None:
     connection.close()
 
 
-def _done(nothing: None) -> list[bytes]:
+def _set(table: Table, fields: list[bytes]) -> list[bytes]:
+    table.set(fields[0].decode(), fields[1])
+    return []
+
+
+def _append(table: Table, fields: list[bytes]) -> list[bytes]:
+    table.append(fields[0].decode(), fields[1])
+    return []
+
+
+def _push(table: Table, fields: list[bytes]) -> list[bytes]:
+    table.push(fields[0].decode(), fields[1])
     return []
 
 
@@ -174,15 +185,15 @@ def _names(fields: Sequence[bytes]) -> list[str]:
 
 
 _OPERATIONS: dict[str, Callable[[Table, list[bytes]], list[bytes]]] = {
-    "set": lambda t, f: _done(t.set(f[0].decode(), f[1])),
+    "set": _set,
     "get": lambda t, f: _some(t.get(f[0].decode())),
     "wait": lambda t, f: _yes(t.wait(_names(f[1:]), _FLOAT.unpack(f[0])[0])),
     "add": lambda t, f: [str(t.add(f[0].decode(), int(f[1]))).encode()],
-    "append": lambda t, f: _done(t.append(f[0].decode(), f[1])),
+    "append": _append,
     "compare_set": lambda t, f: [t.compare_set(f[0].decode(), f[1], f[2])],
     "delete": lambda t, f: _yes(t.delete(f[0].decode())),
     "keys": lambda t, f: [key.encode() for key in list(t.values)],
-    "push": lambda t, f: _done(t.push(f[0].decode(), f[1])),
+    "push": _push,
     "pop": lambda t, f: _some(t.pop(f[0].decode(), _FLOAT.unpack(f[1])[0])),
     "length": lambda t, f: [str(t.length(f[0].decode())).encode()],
 }

@@ -329,7 +329,7 @@ def unravel_index(indices: Tensor, shape: Any) -> tuple[Tensor, ...]:
     sizes = (shape,) if isinstance(shape, int) else tuple(int(n) for n in shape)
     if any(n < 0 for n in sizes):
         raise ValueError(f"'shape' cannot have negative values, but got {sizes}")
-    found, rest = [], indices
+    found, rest = [], to_dtype(indices, int64)
     for n in reversed(sizes):
         found.append(rest % n)
         rest = rest.div(n, rounding_mode="floor")

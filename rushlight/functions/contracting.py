@@ -155,7 +155,7 @@ def _summed(term: Term, kept: set) -> Term:
     dims = tuple(d for d, label in enumerate(term.labels) if label not in kept)
     if not dims:
         return term
-    return Term(term.tensor.sum(dims), tuple(label for label in term.labels if label in kept))
+    return Term(term.tensor.sum(dims, dtype=dtype_of(term.tensor)), tuple(label for label in term.labels if label in kept))
 
 
 def _without_ones(term: Term, other: Term) -> Term:

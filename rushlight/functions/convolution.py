@@ -92,12 +92,15 @@ def _check_numbers(stride: tuple, padding: tuple, more: tuple, dilation: tuple, 
         raise RuntimeError("non-positive groups is not supported")
 
 
-def _check_shapes(x: tuple, w: tuple, b: tuple | None, groups: int, transposed: bool) -> None:
+def _check_ranks(x: tuple, w: tuple) -> None:
     if len(w) != len(x):
         raise ShapeError(
             f"Expected {len(w)}-dimensional input for {len(w)}-dimensional weight {list(w)}, but got "
             f"{len(x)}-dimensional input of size {list(x)} instead"
         )
+
+
+def _check_shapes(x: tuple, w: tuple, b: tuple | None, groups: int, transposed: bool) -> None:
     if w[0] < groups:
         raise ShapeError(
             f"Given groups={groups}, expected weight to be at least {groups} at dimension 0, but got weight of size "
@@ -217,6 +220,7 @@ def _checked(
     rank = len(w) - 2
     if rank < 1:
         raise ShapeError("weight should have at least three dimensions")
+    _check_ranks(shape_of(x), w)
     stride = _per_dimension("stride", stride, rank)
     dilation = _per_dimension("dilation", dilation, rank)
     plain = () if isinstance(padding, str) else _per_dimension("padding", padding, rank)
@@ -336,6 +340,7 @@ def _checked_transpose(
     rank = len(w) - 2
     if rank < 1:
         raise ShapeError("weight should have at least three dimensions")
+    _check_ranks(shape_of(x), w)
     stride = _per_dimension("stride", stride, rank)
     padding = _per_dimension("padding", padding, rank)
     more = _per_dimension("output_padding", more, rank)

@@ -10,12 +10,13 @@ from typing import Any
 
 from ..autograd.entry import Op
 from ..autograd.record import check_writable, operation
+from ..dtypes import INTEGRAL, int64
 from ..graph.gradient import unbroadcast
 from ..graph.node import Node
 from ..layouts import preserve_format
 from ..shapes import broadcast, sizes_from
 from ..tensor import Tensor, dtype_of, shape_of
-from .arguments import need_tensor, tensor_of
+from .arguments import need_tensor, tensor_of, to_dtype
 from .register import FUNCTIONS, function
 from .shaping import clone
 
@@ -98,6 +99,8 @@ def sum_to_size(input: Tensor, *size: Any) -> Tensor:
         raise RuntimeError(f"size {{{list(shape)}}} is not expandable to size {{{list(have)}}}.")
     if shape == have:
         return input if shape else clone(input)
+    if dtype_of(input).category <= INTEGRAL:
+        input = to_dtype(input, int64)
     return operation(_SUM_TO_SIZE, (input,), (shape,))
 
 

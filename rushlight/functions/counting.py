@@ -308,10 +308,11 @@ def histc(input: Tensor, bins: int = 100, min: Any = 0, max: Any = 0) -> Tensor:
     if bins <= 0:
         raise RuntimeError("bins must be > 0")
     low, high = _limits("torch.histc", input.detach(), min, max, 1)
-    numbers = _wide(input.detach()).reshape(-1)
+    # In the arithmetic of the dtype itself, as PyTorch does: that decides at the borders.
+    numbers = array_of(input.detach()).reshape(-1)
     numbers = numbers[(numbers >= low) & (numbers <= high)]
     kind = numbers.dtype.type
-    place = ((numbers - kind(low)) / (kind(high) - kind(low)) * bins).astype(np.int64)
+    place = ((numbers - kind(low)) / (kind(high) - kind(low)) * kind(bins)).astype(np.int64)
     return _back(np.bincount(np.minimum(place, bins - 1), minlength=bins), input)
 
 

@@ -239,7 +239,8 @@ def _check_target(name: str, x: Tensor, target: Tensor) -> Tensor:
             f"expected target dtype to be Long or Byte, but got {title(dtype_of(target))} ({name}). "
             "Call .long() if it holds classes."
         )
-    return to_dtype(target, int64)
+    target = to_dtype(target, int64)
+    return target.reshape(()) if len(a) == 1 and b else target
 
 
 def _check_weight(name: str, x: Tensor, weight: Tensor | None) -> None:

@@ -20,6 +20,7 @@ from ..results import named
 from ..tensor import Tensor, dtype_of, shape_of
 from .arguments import as_floating, is_number, lacking, need_tensor, operands, plain, to_dtype
 from .arithmetic import pow
+from .opmath import widened
 from .register import function
 
 # ---------------------------------------------------------------- a third operand
@@ -44,8 +45,8 @@ def _addcdiv_rule(g: Node, out: Node, ins: tuple, needs: tuple, value: Any) -> t
     return g, scaled / b.conj() if needs[1] else None, -scaled * (a / (b * b)).conj() if needs[2] else None
 
 
-_ADDCMUL = Op("AddcmulBackward0", _addcmul, _addcmul_rule)
-_ADDCDIV = Op("AddcdivBackward0", _addcdiv, _addcdiv_rule)
+_ADDCMUL = widened("AddcmulBackward0", _addcmul, _addcmul_rule)
+_ADDCDIV = widened("AddcdivBackward0", _addcdiv, _addcdiv_rule)
 
 
 def _factors(tensor1: Any, tensor2: Any, old: tuple, value: Any) -> tuple[Any, Any, Any]:
@@ -101,8 +102,8 @@ def _lerp_tensor_rule(g: Node, out: Node, ins: tuple, needs: tuple) -> tuple:
     )
 
 
-_LERP_NUMBER = Op("LerpBackward0", _lerp_number, _lerp_number_rule)
-_LERP_TENSOR = Op("LerpBackward1", _lerp_tensor, _lerp_tensor_rule)
+_LERP_NUMBER = widened("LerpBackward0", _lerp_number, _lerp_number_rule)
+_LERP_TENSOR = widened("LerpBackward1", _lerp_tensor, _lerp_tensor_rule)
 
 
 @function(inplace=True)
@@ -199,8 +200,8 @@ def _logadd_gradients(g: Node, out: Node, ins: tuple, needs: tuple, base: float)
     return _share(g, a, b, base) if needs[0] else None, _share(g, b, a, base) if needs[1] else None
 
 
-_LOGADDEXP = Op("LogaddexpBackward0", _logadd, _logadd_gradients)
-_LOGADDEXP2 = Op("Logaddexp2Backward0", _logadd, _logadd_gradients)
+_LOGADDEXP = widened("LogaddexpBackward0", _logadd, _logadd_gradients)
+_LOGADDEXP2 = widened("Logaddexp2Backward0", _logadd, _logadd_gradients)
 
 
 def _floating_pair(name: str, input: Tensor, other: Tensor) -> list[Tensor]:
@@ -296,7 +297,7 @@ def _xlogy_rule(g: Node, out: Node, ins: tuple, needs: tuple) -> tuple:
     return first, g * (x / y) if needs[1] else None
 
 
-_XLOGY = Op("XlogyBackward0", _xlogy, _xlogy_rule)
+_XLOGY = widened("XlogyBackward0", _xlogy, _xlogy_rule)
 
 
 @function(inplace=True)

@@ -262,6 +262,9 @@ def _drawn_into(self: Tensor, name: str, array: np.ndarray) -> Tensor:
 
 def _filling(name: str, draw: Any, source: str) -> None:
     def fill(self: Tensor, *args: Any, generator: Any = None, **kwargs: Any) -> Tensor:
+        if self._storage.device is META:  # nothing to fill, and PyTorch draws nothing either
+            check_writable(self, name)
+            return self
         return _drawn_into(self, name, draw(stream_of(generator), self, *args, **kwargs))
 
     fill.__name__ = name

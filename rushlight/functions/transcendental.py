@@ -9,7 +9,6 @@ import math
 from collections.abc import Callable
 from typing import Any
 
-from ..autograd.entry import Op
 from ..autograd.record import operation, primitive
 from ..dtypes import COMPLEX, FLOATING
 from ..graph.node import Node
@@ -17,6 +16,7 @@ from ..ops import special as ops
 from ..tensor import Tensor, dtype_of
 from .arguments import as_floating, lacking, need_tensor, operands
 from .creation import arange
+from .opmath import widened
 from .register import function
 
 
@@ -103,7 +103,7 @@ def _sinc_rule(g: Node, out: Node, ins: tuple, needs: tuple) -> tuple:
     return (g * flat.where(0, slope).conj(),)
 
 
-_SINC = Op("SincBackward0", _sinc, _sinc_rule)
+_SINC = widened("SincBackward0", _sinc, _sinc_rule)
 
 
 @function(inplace=True)
@@ -125,7 +125,7 @@ def _logit_rule(g: Node, out: Node, ins: tuple, needs: tuple, eps: float | None)
     return (inside.where(g / (x * (1 - x)), math.nan if eps is None else 0.0),)
 
 
-_LOGIT = Op("LogitBackward0", _logit, _logit_rule)
+_LOGIT = widened("LogitBackward0", _logit, _logit_rule)
 
 
 @function(inplace=True)
