@@ -81,7 +81,7 @@ _LATER = frozenset(
 )
 # Names of this namespace that live in such a module.
 _HOMES = {
-    "load": "checkpoint", "save": "checkpoint", "compile": "compiler", "autocast": "amp", "GradScaler": "amp",
+    "load": "checkpoint", "save": "checkpoint", "compile": "compiler", "autocast": "amp", "GradScaler": "amp", "vmap": "func",
     "get_autocast_cpu_dtype": "amp.autocast_mode", "get_autocast_dtype": "amp.autocast_mode",
     "get_autocast_gpu_dtype": "amp.autocast_mode", "is_autocast_available": "amp.autocast_mode",
     "is_autocast_cpu_enabled": "amp.autocast_mode", "is_autocast_enabled": "amp.autocast_mode",

@@ -8,6 +8,7 @@ written for PyTorch go on working.
     ├── DTypeError            number types that do not fit
     ├── DeviceError           a device that is not there, or tensors on different ones
     ├── GradientError         a backward pass that cannot run
+    ├── LinAlgError           a matrix that an operation cannot be done for
     └── OutOfMemoryError
     NotImplementedError
     └── UnsupportedError      something of PyTorch that rushlight does not have, and what to use instead
@@ -28,6 +29,10 @@ class DeviceError(RuntimeError):
 
 class GradientError(RuntimeError):
     """A backward pass that cannot run."""
+
+
+class LinAlgError(RuntimeError):
+    """A matrix that an operation cannot be done for: singular, not positive definite; `torch.linalg.LinAlgError`."""
 
 
 class OutOfMemoryError(RuntimeError):

@@ -7,13 +7,14 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent.parent / "rushlight"
 FLOORS = {
-    "errors": 0, "settings": 0, "dtypes": 0, "shapes": 0, "devices": 0, "layouts": 0, "results": 0,
+    "errors": 0, "settings": 0, "dtypes": 0, "shapes": 0, "devices": 0, "layouts": 0, "results": 0, "trees": 0,
     "graph": 1,
     "ops": 2,
     "executors": 3,
     "tensor": 4, "storage": 4, "views": 4, "random": 4, "printing": 4, "autograd": 4,
     "functions": 5,
     "nn": 6, "optim": 6, "data": 6, "vision": 6, "checkpoint": 6, "distributed": 6, "compiler": 6, "multiprocessing": 6,
+    "func": 6, "profiler": 6, "distributions": 6,
     "serialization": 6, "public": 6,
     "report": 7, "compat": 7,
     "cli": 8, "__main__": 8,

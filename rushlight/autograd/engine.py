@@ -345,9 +345,12 @@ def _process(
 
 
 def _complete(entry: Entry, parts: list, mode: Any) -> tuple:
-    """Zeros for outputs that no gradient reached, unless a user's Function wants to see None."""
+    """Zeros for outputs that no gradient reached, unless the entry's Op or a user's Function wants to see None."""
     ctx = getattr(entry, "ctx", None)
     if ctx is not None and not getattr(ctx, "materialize_grads", True):
+        return tuple(parts)
+    op = getattr(entry, "op", None)
+    if op is not None and not op.zeros:
         return tuple(parts)
     return tuple(
         mode.zeros(s, d) if part is None and d is not None else part

@@ -294,14 +294,20 @@ class Op:
         vjp: (g, outs, ins, needs, *params) -> a gradient or None an input; `g` and `outs` are tuples when forward
             gives a tuple. Left out, it is derived from forward by the primitives' own rules.
         visible: how many of forward's results the caller gets; the others are there for vjp alone.
+        zeros: whether vjp gets zeros, or None, for those of several results that no gradient reached.
     """
 
-    __slots__ = ("name", "forward", "vjp", "visible", "entry_class", "reads")
+    __slots__ = ("name", "forward", "vjp", "visible", "zeros", "entry_class", "reads")
 
     def __init__(
-        self, name: str, forward: Callable, vjp: Callable | None = None, visible: int | None = None
+        self,
+        name: str,
+        forward: Callable,
+        vjp: Callable | None = None,
+        visible: int | None = None,
+        zeros: bool = True,
     ) -> None:
-        self.name, self.forward, self.vjp, self.visible = name, forward, vjp, visible
+        self.name, self.forward, self.vjp, self.visible, self.zeros = name, forward, vjp, visible, zeros
         self.entry_class: type[OpEntry] | None = None
         self.reads: dict = {}
 

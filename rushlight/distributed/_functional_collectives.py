@@ -48,7 +48,9 @@ def reduce_scatter_tensor(self: Tensor, reduceOp: str, scatter_dim: int, group: 
     """This rank's part, along `scatter_dim`, of the reduction of all ranks' tensors."""
     size = (default_group() if group is None else group).size()
     if self.shape[scatter_dim] % size:
-        raise AssertionError(f"input dimension {scatter_dim} ({self.shape[scatter_dim]}) must be a multiple of {size}")
+        raise AssertionError(
+            f"input dimension {scatter_dim} ({self.shape[scatter_dim]}) must be a multiple of {size}"
+        )
     parts = self.chunk(size, scatter_dim)
     return functional.reduce_scatter(fn.empty_like(parts[0]), list(parts), _op(reduceOp), group)
 

@@ -40,7 +40,9 @@ class Backend(str):
     @classmethod
     def register_backend(cls, name: str, func: Any, extended_api: bool = False, devices: Any = None) -> None:
         """Refused: transfers are MPI's here."""
-        raise ValueError(f"register_backend: {name!r} cannot be added; rushlight carries all transfers by MPI")
+        raise ValueError(
+            f"register_backend: {name!r} cannot be added; rushlight carries all transfers by MPI"
+        )
 
 
 _OF_GPUS = ("nccl", "xccl", "ccl", "hccl", "ucc")

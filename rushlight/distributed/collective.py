@@ -17,7 +17,7 @@ from ..tensor import Tensor, array_of, dtype_of, shape_of, write
 from .group import ProcessGroup, member
 from .lanes import as_bytes
 from .progress import Work, call_of
-from .reduce_op import Reduction, RedOpType
+from .reduce_op import RedOpType, Reduction
 
 SUM = RedOpType.SUM
 
@@ -62,7 +62,13 @@ def kind(tensor: Tensor) -> str:
 
 
 def run(
-    group: ProcessGroup, name: str, details: tuple, start: Callable, finish: Callable, tensors: Sequence, async_op: bool
+    group: ProcessGroup,
+    name: str,
+    details: tuple,
+    start: Callable,
+    finish: Callable,
+    tensors: Sequence,
+    async_op: bool,
 ) -> Work | None:
     """Make a collective call; its Work for async_op, else wait and give None."""
     work = group.progress.submit(call_of(name, *details), start, finish, tensors)
@@ -75,7 +81,9 @@ def run(
 def root_of(group: ProcessGroup, rank: int | None, group_rank: int | None, name: str) -> int:
     """The place in the group that `src` or `group_src` (`dst`, `group_dst`) means; 0 when `name` is empty."""
     if rank is not None and group_rank is not None:
-        raise ValueError(f"{name}: can't specify both the rank in the default group and the one in this group")
+        raise ValueError(
+            f"{name}: can't specify both the rank in the default group and the one in this group"
+        )
     if group_rank is not None:
         if not 0 <= group_rank < group.size():
             raise ValueError(f"Group rank {group_rank} is not part of group {group!r}")
@@ -104,7 +112,11 @@ def _expect(sizes: Any, wanted: Any, name: str, what: str) -> None:
 
 
 def broadcast(
-    tensor: Tensor, src: int | None = None, group: Any = None, async_op: bool = False, group_src: int | None = None
+    tensor: Tensor,
+    src: int | None = None,
+    group: Any = None,
+    async_op: bool = False,
+    group_src: int | None = None,
 ) -> Work | None:
     """Make every rank's tensor that of rank `src`.
 
@@ -129,7 +141,9 @@ def broadcast(
             put(tensor, buffer)
 
     start = lambda lane: lane.broadcast(buffer, root)
-    return run(found, "broadcast", (kind(tensor), f"src={found.ranks[root]}"), start, finish, [tensor], async_op)
+    return run(
+        found, "broadcast", (kind(tensor), f"src={found.ranks[root]}"), start, finish, [tensor], async_op
+    )
 
 
 def all_reduce(tensor: Tensor, op: Any = SUM, group: Any = None, async_op: bool = False) -> Work | None:
@@ -195,7 +209,9 @@ def reduce(
 # ---------------------------------------------------------------- gathering and scattering
 
 
-def all_gather(tensor_list: list[Tensor], tensor: Tensor, group: Any = None, async_op: bool = False) -> Work | None:
+def all_gather(
+    tensor_list: list[Tensor], tensor: Tensor, group: Any = None, async_op: bool = False
+) -> Work | None:
     """Collect every rank's tensor in every rank's list, in the order of ranks.
 
     Args:
@@ -313,7 +329,9 @@ def scatter(
     receive = empty_like(tensor)
     start = lambda lane: lane.scatter(send, receive, root)
     finish = lambda: put(tensor, receive)
-    return run(found, "scatter", (kind(tensor), f"src={found.ranks[root]}"), start, finish, [tensor], async_op)
+    return run(
+        found, "scatter", (kind(tensor), f"src={found.ranks[root]}"), start, finish, [tensor], async_op
+    )
 
 
 def reduce_scatter(
@@ -365,7 +383,10 @@ def _reduce_scatter(
 
 
 def all_to_all(
-    output_tensor_list: list[Tensor], input_tensor_list: list[Tensor], group: Any = None, async_op: bool = False
+    output_tensor_list: list[Tensor],
+    input_tensor_list: list[Tensor],
+    group: Any = None,
+    async_op: bool = False,
 ) -> Work | None:
     """Send entry r of the input list to rank r, and receive rank r's in entry r of the output list.
 
@@ -426,7 +447,9 @@ def _split(tensor: Tensor, sizes: Sequence[int] | None, ranks: int, what: str) -
     rows = shape_of(tensor)[0] if tensor.dim() else 1
     if not sizes:
         if rows % ranks:
-            raise RuntimeError(f"all_to_all_single: {what}'s dim 0 ({rows}) does not divide equally across {ranks} ranks")
+            raise RuntimeError(
+                f"all_to_all_single: {what}'s dim 0 ({rows}) does not divide equally across {ranks} ranks"
+            )
         sizes = [rows // ranks] * ranks
     _expect(len(sizes), ranks, "all_to_all_single", f"the number of {what} split sizes")
     _expect(sum(sizes), rows, "all_to_all_single", f"the sum of {what} split sizes {list(sizes)}")
@@ -473,7 +496,10 @@ def spread(array: np.ndarray, tensors: Sequence[Tensor]) -> None:
 
 
 def all_gather_coalesced(
-    output_tensor_lists: list[list[Tensor]], input_tensor_list: list[Tensor], group: Any = None, async_op: bool = False
+    output_tensor_lists: list[list[Tensor]],
+    input_tensor_list: list[Tensor],
+    group: Any = None,
+    async_op: bool = False,
 ) -> Work | None:
     """all_gather of several tensors: output_tensor_lists[i] gets every rank's input_tensor_list[i].
 

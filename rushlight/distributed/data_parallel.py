@@ -27,7 +27,12 @@ from .reducer import Reducer
 __all__ = ["DistributedDataParallel"]
 
 _MIB = 1 << 20
-_UNSUPPORTED = ("delay_all_reduce_named_params", "param_to_hook_all_reduce", "mixed_precision", "bucket_cap_mb_list")
+_UNSUPPORTED = (
+    "delay_all_reduce_named_params",
+    "param_to_hook_all_reduce",
+    "mixed_precision",
+    "bucket_cap_mb_list",
+)
 
 
 class DistributedDataParallel(Module, Joinable):
@@ -98,7 +103,9 @@ class DistributedDataParallel(Module, Joinable):
         self.device = next(module.parameters()).device
         self.device_type = self.device.type
         self.device_ids, self.output_device = _devices(module, device_ids, output_device)
-        self.broadcast_buffers = broadcast_buffers if broadcast_buffers is not None else forward_sync_buffers is not False
+        self.broadcast_buffers = (
+            broadcast_buffers if broadcast_buffers is not None else forward_sync_buffers is not False
+        )
         self.find_unused_parameters = find_unused_parameters
         self.static_graph = static_graph
         self.gradient_as_bucket_view = gradient_as_bucket_view
@@ -229,7 +236,10 @@ class DistributedDataParallel(Module, Joinable):
     # ------------------------------------------------------------ uneven numbers of batches
 
     def join(
-        self, divide_by_initial_world_size: bool = True, enable: bool = True, throw_on_early_termination: bool = False
+        self,
+        divide_by_initial_world_size: bool = True,
+        enable: bool = True,
+        throw_on_early_termination: bool = False,
     ) -> Join:
         """A context in which ranks may have different numbers of batches: those that are done follow the others.
 
@@ -238,7 +248,10 @@ class DistributedDataParallel(Module, Joinable):
             throw_on_early_termination: raise RuntimeError on all ranks when the first is done.
         """
         return Join(
-            [self], enable, throw_on_early_termination, divide_by_initial_world_size=divide_by_initial_world_size
+            [self],
+            enable,
+            throw_on_early_termination,
+            divide_by_initial_world_size=divide_by_initial_world_size,
         )
 
     def join_hook(self, **kwargs: Any) -> JoinHook:
@@ -273,7 +286,9 @@ class DistributedDataParallel(Module, Joinable):
         self._make_reducer()
 
     @staticmethod
-    def _set_params_and_buffers_to_ignore_for_model(module: Module, params_and_buffers_to_ignore: Any) -> None:
+    def _set_params_and_buffers_to_ignore_for_model(
+        module: Module, params_and_buffers_to_ignore: Any
+    ) -> None:
         """Leave these names out of spreading and averaging; to be called before wrapping."""
         module._ddp_params_and_buffers_to_ignore = params_and_buffers_to_ignore
 

@@ -1,11 +1,11 @@
 """What goes wrong between processes, as PyTorch names it.
 
-    RuntimeError
-    └── DistError
-        ├── DistBackendError      a collective that failed, or that ranks do not agree on
-        ├── DistNetworkError      a process that cannot be reached
-        └── DistStoreError        a key that did not come in time
-            └── QueueEmptyError
+RuntimeError
+└── DistError
+    ├── DistBackendError      a collective that failed, or that ranks do not agree on
+    ├── DistNetworkError      a process that cannot be reached
+    └── DistStoreError        a key that did not come in time
+        └── QueueEmptyError
 """
 
 

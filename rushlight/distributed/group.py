@@ -283,7 +283,10 @@ def init_process_group(
     meeting = meet(backend, init_method, rank, world_size, store, timeout)
     if meeting.size == 1:
         shared = meeting.store if meeting.store is not None else HashStore()
-        _begin(ProcessGroup((0,), Alone(), None, links.NoLink(), name, "0", timeout, PrefixStore("0", shared)), None)
+        _begin(
+            ProcessGroup((0,), Alone(), None, links.NoLink(), name, "0", timeout, PrefixStore("0", shared)),
+            None,
+        )
         return
     comm, link, shared = _join(meeting, f"group{next(_begun)}", timeout.total_seconds())
     mpi.at_farewell(link.leave)
@@ -310,7 +313,9 @@ def group_of_one() -> ProcessGroup:
     launched = of_launcher()
     several = launched[1] if launched is not None else int(os.environ.get("WORLD_SIZE") or 1)
     if several > 1:
-        raise ValueError(f"{NOT_INITIALIZED} This is one of {several} processes, which have to be joined first.")
+        raise ValueError(
+            f"{NOT_INITIALIZED} This is one of {several} processes, which have to be joined first."
+        )
     return ProcessGroup((0,), Alone(), None, links.NoLink(), "mpi", "alone", default_pg_timeout, HashStore())
 
 
@@ -449,7 +454,9 @@ def new_subgroups(
     Source: torch.distributed.new_subgroups.
     """
     if group_size is None:
-        raise ValueError("new_subgroups: group_size is needed: how many processes a machine runs is not known here")
+        raise ValueError(
+            "new_subgroups: group_size is needed: how many processes a machine runs is not known here"
+        )
     size = get_world_size(group)
     if size < group_size:
         raise ValueError(f"The arg 'group_size' ({group_size}) must not exceed the world size ({size})")

@@ -50,7 +50,9 @@ class Alone:
     def scatter(self, send: np.ndarray, receive: np.ndarray, root: int) -> list:
         return self.all_gather(send, receive)
 
-    def all_to_all(self, send: np.ndarray, receive: np.ndarray, sent: Sequence[int], received: Sequence[int]) -> list:
+    def all_to_all(
+        self, send: np.ndarray, receive: np.ndarray, sent: Sequence[int], received: Sequence[int]
+    ) -> list:
         return self.all_gather(send, receive)
 
 
@@ -90,7 +92,9 @@ class Peers:
         source = self._bytes(send) if self.rank == root else None
         return [self.comm.Iscatter(source, self._bytes(receive), root)]
 
-    def all_to_all(self, send: np.ndarray, receive: np.ndarray, sent: Sequence[int], received: Sequence[int]) -> list:
+    def all_to_all(
+        self, send: np.ndarray, receive: np.ndarray, sent: Sequence[int], received: Sequence[int]
+    ) -> list:
         """`sent[r]` and `received[r]`: how many bytes go to and come from rank r."""
         source = [as_bytes(send), (tuple(sent), _starts(sent)), self.mpi.BYTE]
         target = [as_bytes(receive), (tuple(received), _starts(received)), self.mpi.BYTE]

@@ -144,7 +144,9 @@ class P2POp:
 def batch_isend_irecv(p2p_op_list: list[P2POp]) -> list[Work]:
     """Begin several messages at once; gives a Work for each. Source: torch.distributed.batch_isend_irecv."""
     if not isinstance(p2p_op_list, list) or not all(isinstance(op, P2POp) for op in p2p_op_list):
-        raise ValueError("Invalid ``p2p_op_list``. Each op is expected to be of type ``torch.distributed.P2POp``.")
+        raise ValueError(
+            "Invalid ``p2p_op_list``. Each op is expected to be of type ``torch.distributed.P2POp``."
+        )
     works = [op.op(op.tensor, op.peer, op.group, op.tag, op.group_peer) for op in p2p_op_list]
     return [work for work in works if work is not None]
 
@@ -152,7 +154,9 @@ def batch_isend_irecv(p2p_op_list: list[P2POp]) -> list[Work]:
 _BARRIER_TAG = 2
 
 
-def monitored_barrier(group: Any = None, timeout: timedelta | None = None, wait_all_ranks: bool = False) -> None:
+def monitored_barrier(
+    group: Any = None, timeout: timedelta | None = None, wait_all_ranks: bool = False
+) -> None:
     """A barrier that names the ranks that do not come: rank 0 waits for each of them.
 
     Args:
@@ -179,7 +183,9 @@ def monitored_barrier(group: Any = None, timeout: timedelta | None = None, wait_
     end = time.monotonic() + limit + 1.0
     while not (answer.Test() and note.Test()):
         if time.monotonic() > end or found.ranks[0] in found.link.lost:
-            raise DistBackendError(f"{call.text}: rank {found.ranks[0]} did not pass monitoredBarrier in {limit:g} s")
+            raise DistBackendError(
+                f"{call.text}: rank {found.ranks[0]} did not pass monitoredBarrier in {limit:g} s"
+            )
         time.sleep(0.0001)
 
 

@@ -79,7 +79,9 @@ def gather_object(
     root = 0 if dst is None and group_dst is None else root_of(found, dst, group_dst, "gather_object")
     mine = found.rank() == root
     if mine and (object_gather_list is None or len(object_gather_list) != found.size()):
-        raise ValueError("Argument ``gather_list`` must be specified on destination rank, one place for each rank.")
+        raise ValueError(
+            "Argument ``gather_list`` must be specified on destination rank, one place for each rank."
+        )
     if not mine and object_gather_list:
         raise ValueError("Argument ``gather_list`` must NOT be specified on non-destination ranks.")
     objects = gathered(found, obj, "gather_object")
@@ -89,7 +91,11 @@ def gather_object(
 
 
 def broadcast_object_list(
-    object_list: list, src: int | None = None, group: Any = None, device: Any = None, group_src: int | None = None
+    object_list: list,
+    src: int | None = None,
+    group: Any = None,
+    device: Any = None,
+    group_src: int | None = None,
 ) -> None:
     """Make every rank's list that of rank `src` (0 by default); all lists have one length.
 
@@ -140,7 +146,15 @@ def scatter_object_list(
     for row, part in zip(send, parts):
         row[: len(part)] = part
     receive = np.empty(widest, np.uint8)
-    run(found, "scatter_object_list", details, lambda lane: lane.scatter(send, receive, root), _nothing, (), False)
+    run(
+        found,
+        "scatter_object_list",
+        details,
+        lambda lane: lane.scatter(send, receive, root),
+        _nothing,
+        (),
+        False,
+    )
     scatter_object_output_list[0] = _unpickled(receive[: sizes[found.rank()]])
 
 

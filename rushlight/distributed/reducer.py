@@ -21,7 +21,7 @@ from ..tensor import Tensor, array_of, dtype_of, from_array, node_of
 from .collective import flat, put, run
 from .gradient_bucket import GradBucket
 from .group import ProcessGroup
-from .reduce_op import Reduction, RedOpType
+from .reduce_op import RedOpType, Reduction
 
 FIRST_BUCKET_BYTES = 1 << 20
 
@@ -64,7 +64,9 @@ class Reducer:
     Attributes: `divisor`, by which sums are divided: the group's size, unless some ranks have run out of batches.
     """
 
-    def __init__(self, group: ProcessGroup, named: Sequence[tuple[str, Any]], cap: int, find_unused: bool) -> None:
+    def __init__(
+        self, group: ProcessGroup, named: Sequence[tuple[str, Any]], cap: int, find_unused: bool
+    ) -> None:
         self.group = group
         self.names = {id(parameter): name for name, parameter in named}
         self.parameters = [parameter for _, parameter in named]
@@ -141,7 +143,9 @@ class Reducer:
             bucket.finish = self._averaging(index, bucket, joined)
             return
         state, hook = self.hook
-        given = GradBucket(index, index == len(self.buckets) - 1, from_array(joined.copy()), bucket.parameters)
+        given = GradBucket(
+            index, index == len(self.buckets) - 1, from_array(joined.copy()), bucket.parameters
+        )
         future = hook(state, given)
         bucket.finish = lambda: _array_of_result(future.wait())
 
@@ -238,7 +242,9 @@ def _array_of_result(result: Any) -> np.ndarray:
     if isinstance(result, (list, tuple)):
         result = result[0]
     if not isinstance(result, Tensor):
-        raise RuntimeError(f"a DDP communication hook's Future must give a tensor, got {type(result).__name__}")
+        raise RuntimeError(
+            f"a DDP communication hook's Future must give a tensor, got {type(result).__name__}"
+        )
     return array_of(result).reshape(-1)
 
 

@@ -112,7 +112,9 @@ def _of_mpi(launched: tuple[int, int], url: str, rank: int, world_size: int) -> 
 
 def _alone(backend: str | None) -> bool:
     """Whether MPI without any launcher is meant: a group of one, as MPI has it."""
-    return backend == "mpi" and not any(name in os.environ for name in ("RANK", "WORLD_SIZE", "SLURM_STEP_NUM_TASKS"))
+    return backend == "mpi" and not any(
+        name in os.environ for name in ("RANK", "WORLD_SIZE", "SLURM_STEP_NUM_TASKS")
+    )
 
 
 def _number(name: str, default: int) -> int:

@@ -73,7 +73,12 @@ def _sizes(name: str, input: Tensor, rank: int, output_size: Any) -> tuple[int, 
         given = ints(name, "output_size", output_size, 2)
         count = len(given) if isinstance(given, tuple) else 1
         return spread(
-            name, "output_size", given, 1, 2, f"{name}() argument 'output_size' should contain one int (got {count})"
+            name,
+            "output_size",
+            given,
+            1,
+            2,
+            f"{name}() argument 'output_size' should contain one int (got {count})",
         )
     if isinstance(output_size, int) and not isinstance(output_size, bool):
         return (output_size,) * rank
@@ -223,8 +228,8 @@ def _adaptive_max(rank: int, input: Any, output_size: Any) -> tuple[Tensor, Tens
     need_tensor(name, input)
     sizes = _sizes(name, input, rank, output_size)
     if any(n < 0 for n in sizes):
-        shape = [*shape_of(input)[: input.dim() - rank], *sizes]
-        raise RuntimeError(f"Trying to create tensor with negative dimension {min(sizes)}: {shape}")
+        wanted = [*shape_of(input)[: input.dim() - rank], *sizes]
+        raise RuntimeError(f"Trying to create tensor with negative dimension {min(sizes)}: {wanted}")
     _check(name, input, rank, sizes, True)
     if input.numel() == 0 or 0 in sizes:
         shape = (*shape_of(input)[: input.dim() - rank], *sizes)
@@ -382,7 +387,9 @@ def _fractional(
     need_tensor(name, input)
     dims = input.dim()
     if dims not in (rank + 1, rank + 2):
-        raise ShapeError(f"{name}(): Expected {rank + 1}D or {rank + 2}D tensor, but got: {list(shape_of(input))}")
+        raise ShapeError(
+            f"{name}(): Expected {rank + 1}D or {rank + 2}D tensor, but got: {list(shape_of(input))}"
+        )
     outs = _fractional_output(rank, input, output_size, output_ratio)
     kernel = spread(
         name, "kernel_size", kernel_size, rank, 2,

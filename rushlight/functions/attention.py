@@ -11,21 +11,20 @@ import warnings
 from typing import Any
 
 from ..autograd.record import operation
-from ..dtypes import FLOATING, NARROW, DType, float32, int64
+from ..dtypes import FLOATING, DType, float32, int64
 from ..dtypes import bool as bool_dtype
 from ..errors import DTypeError, ShapeError
 from ..graph.node import Node, constant
 from ..ops.contraction import transposed
 from ..shapes import broadcast_all
 from ..tensor import Tensor, dtype_of, shape_of
-from .arguments import need_tensor, to_dtype
+from .arguments import need_tensor
 from .creation import zeros, zeros_like
 from .dropout import dropout
-from .opmath import wide, widened
+from .opmath import widened
 from .padding import pad
 from .pointwise import where
 from .products import baddbmm, bmm, linear, matmul
-from .register import function
 from .shaping import cat
 from .softmax import softmax
 from .spatial import c_name
@@ -144,7 +143,6 @@ def _heads_repeated(tensor: Tensor, heads: int) -> Tensor:
     return spread_out.reshape(*lead, heads, length, width)
 
 
-@function(method=False, top=False)
 def scaled_dot_product_attention(
     query: Tensor,
     key: Tensor,
@@ -293,7 +291,7 @@ def _in_projection_packed(
     return linear(q, w_q, b_q), linear(k, w_k, b_k), linear(v, w_v, b_v)
 
 
-def _in_projection(
+def _in_projection_separate(
     q: Tensor, k: Tensor, v: Tensor, weights: tuple, bias: Tensor | None
 ) -> tuple[Tensor, Tensor, Tensor]:
     for which, w in zip("qkv", weights):
@@ -315,14 +313,15 @@ def _project(query: Tensor, key: Tensor, value: Tensor, weight: Any, bias: Any, 
     if separate is None:
         _demand(weight is not None, "use_separate_proj_weight is False but in_proj_weight is None")
         _demand(
-            shape_of(key) == shape_of(value), f"key shape {key.shape} does not match value shape {value.shape}"
+            shape_of(key) == shape_of(value),
+            f"key shape {key.shape} does not match value shape {value.shape}",
         )
         return _in_projection_packed(query, key, value, weight, bias)
     _demand(
         shape_of(key)[:2] == shape_of(value)[:2],
         f"key's sequence and batch dims {key.shape[:2]} do not match value's {value.shape[:2]}",
     )
-    return _in_projection(query, key, value, separate, bias)
+    return _in_projection_separate(query, key, value, separate, bias)
 
 
 def _fitting_mask(mask: Tensor | None, length: int, source: int, rows: int) -> Tensor | None:
@@ -347,12 +346,15 @@ def _by_heads(x: Tensor, static: Tensor | None, which: str, rows: int, width: in
         return x.reshape(x.shape[0], rows, width).transpose(0, 1)
     for dim, wanted in ((0, rows), (2, width)):
         _demand(
-            static.size(dim) == wanted, f"expecting static_{which}.size({dim}) of {wanted}, but got {static.size(dim)}"
+            static.size(dim) == wanted,
+            f"expecting static_{which}.size({dim}) of {wanted}, but got {static.size(dim)}",
         )
     return static
 
 
-def _with_padding(mask: Tensor | None, padding: Tensor | None, batch: int, heads: int, source: int) -> Tensor | None:
+def _with_padding(
+    mask: Tensor | None, padding: Tensor | None, batch: int, heads: int, source: int
+) -> Tensor | None:
     """The attention mask and the keys' padding mask as one to be added."""
     if padding is None:
         return mask
@@ -361,7 +363,9 @@ def _with_padding(mask: Tensor | None, padding: Tensor | None, batch: int, heads
             padding.shape[dim] == wanted,
             f"Expected key_padded_mask.shape[{dim}] to be {wanted}, but got {padding.shape[dim]}",
         )
-    spread_out = padding.reshape(batch, 1, 1, source).expand(-1, heads, -1, -1).reshape(batch * heads, 1, source)
+    spread_out = (
+        padding.reshape(batch, 1, 1, source).expand(-1, heads, -1, -1).reshape(batch * heads, 1, source)
+    )
     return spread_out if mask is None else mask + spread_out
 
 
@@ -371,14 +375,18 @@ def _added_keys(
     """k and v with one more, learned, key and value; and whether there is one."""
     if bias_k is None and bias_v is None:
         return k, v, False
-    _demand(bias_v is not None, "bias_k is set but bias_v is None")
-    _demand(bias_k is not None, "bias_v is set but bias_k is None")
+    if bias_v is None:
+        raise AssertionError("bias_k is set but bias_v is None")
+    if bias_k is None:
+        raise AssertionError("bias_v is set but bias_k is None")
     _demand(static[0] is None, "bias cannot be added to static key.")
     _demand(static[1] is None, "bias cannot be added to static value.")
     return cat([k, bias_k.repeat(1, batch, 1)]), cat([v, bias_v.repeat(1, batch, 1)]), True
 
 
-def _weighted(q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None, dropout_p: float) -> tuple[Tensor, Tensor]:
+def _weighted(
+    q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None, dropout_p: float
+) -> tuple[Tensor, Tensor]:
     """(output, weights) for (N * heads, T, width)."""
     q = q * math.sqrt(1.0 / float(q.shape[-1]))
     scores = bmm(q, k.transpose(-2, -1)) if mask is None else baddbmm(mask, q, k.transpose(-2, -1))
@@ -452,7 +460,8 @@ def multi_head_attention_forward(
         attn_mask = _canonical_mask(attn_mask, "attn_mask", None, "", dtype_of(query), check_other=False)
         is_causal = is_causal and key_padding_mask is None
     _demand(
-        width == embed_dim_to_check, f"was expecting embedding dimension of {embed_dim_to_check}, but got {width}"
+        width == embed_dim_to_check,
+        f"was expecting embedding dimension of {embed_dim_to_check}, but got {width}",
     )
     _demand(width % num_heads == 0, f"embed_dim {width} not divisible by num_heads {num_heads}")
     each, rows = width // num_heads, batch * num_heads

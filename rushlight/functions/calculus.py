@@ -125,6 +125,9 @@ def gradient(
         many = not is_number(spacing) and not isinstance(spacing, Tensor)
         dim = range(len(spacing)) if many and len(spacing) != input.dim() else range(input.dim())
     dims = [wrap_dim(d, input.dim()) for d in dim]
+    if len(set(dims)) < len(dims):
+        twice = next(d for d in dims if dims.count(d) > 1)
+        raise RuntimeError(f"dim {twice} appears multiple times in the list of dims")
     if is_number(spacing) or isinstance(spacing, Tensor):
         spacing = [spacing] * len(dims)
     if len(spacing) != len(dims):

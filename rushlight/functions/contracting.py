@@ -14,10 +14,11 @@ from typing import Any, NamedTuple
 
 from ..autograd.entry import Op
 from ..autograd.record import operation, title
+from ..dtypes import int64
 from ..graph.node import Node
 from ..shapes import broadcast, wrap_dim
 from ..tensor import Tensor, dtype_of, shape_of
-from .arguments import need_tensor, operands
+from .arguments import need_tensor, operands, to_dtype
 from .products import bmm, mm
 from .register import function
 from .shaping import diagonal, movedim, permuted, reshape
@@ -155,7 +156,7 @@ def _summed(term: Term, kept: set) -> Term:
     dims = tuple(d for d, label in enumerate(term.labels) if label not in kept)
     if not dims:
         return term
-    return Term(term.tensor.sum(dims, dtype=dtype_of(term.tensor)), tuple(label for label in term.labels if label in kept))
+    return Term(term.tensor.sum(dims), tuple(label for label in term.labels if label in kept))
 
 
 def _without_ones(term: Term, other: Term) -> Term:
@@ -194,6 +195,8 @@ def _contract(a: Term, b: Term, kept: set) -> Term:
     left = tuple(label for label in a.labels if label not in shared)
     right = tuple(label for label in b.labels if label not in shared)
     labels = (*batch, *left, *right)
+    if dtype_of(a.tensor) is not dtype_of(b.tensor):  # sums of integers are int64
+        a, b = Term(to_dtype(a.tensor, int64), a.labels), Term(to_dtype(b.tensor, int64), b.labels)
     if not summed:
         return Term(_ordered(a, labels) * _ordered(b, labels), labels)
     size = dict(zip(a.labels, shape_of(a.tensor))) | dict(zip(b.labels, shape_of(b.tensor)))
@@ -285,7 +288,7 @@ def tensordot(a: Tensor, b: Tensor, dims: Any = 2) -> Tensor:
         left[i] = right[j] = ("ab", i)
     labels = tuple(x for x in (*left, *right) if x[0] != "ab")
     terms = [Term(a, tuple(left)), Term(b, tuple(right))]
-    return _evaluate(terms, labels, {})
+    return to_dtype(_evaluate(terms, labels, {}), dtype_of(a))
 
 
 def _refuse_dtypes(a: Tensor, b: Tensor) -> Tensor:

@@ -6,6 +6,7 @@ demand on shapes and dtypes is checked here, in PyTorch's order and words.
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any
 
 from ..autograd.record import operation, title
@@ -17,7 +18,7 @@ from ..tensor import Tensor, dtype_of, shape_of
 from .arguments import need_tensor
 from .opmath import widened
 from .register import function
-from .spatial import c_name, ints, listed, need_int, wide
+from .spatial import c_name, fixed, ints, listed, need_int, wide
 
 
 def _with_bias(out: Node, bias: Node | None) -> Node:
@@ -36,9 +37,9 @@ def _rule(g: Node, out: Node, ins: tuple, needs: tuple, *params: Any) -> tuple:
     stride, padding, dilation, groups = params
     x, w, b = ins
     full = (stride, padding, dilation, (1,) * len(stride), groups)
-    for_input, for_kernel = contraction.convolution.vjp
-    gx = for_input(g, out, x, w, *full) if needs[0] else None
-    gw = for_kernel(g, out, x, w, *full) if needs[1] else None
+    rules: Any = contraction.convolution.vjp
+    gx = rules[0](g, out, x, w, *full) if needs[0] else None
+    gw = rules[1](g, out, x, w, *full) if needs[1] else None
     gb = g.sum((0, *range(2, len(g.shape))), False) if b is not None and needs[2] else None
     return gx, gw, gb
 
@@ -201,6 +202,26 @@ def _convolve(
 ) -> Tensor:
     _tensors(name, input, weight, bias)
     x, batched = _batched(name, input, rank)
+    _check_dtypes(x, weight, bias)
+    shapes = shape_of(x), shape_of(weight), _bias_shape(bias)
+    params = _plan(name, rank, *shapes, fixed(stride), fixed(padding), fixed(dilation), groups)
+    out = operation(_convolution, (x, weight, bias), params)
+    return out if batched else out.squeeze(0)
+
+
+@lru_cache(maxsize=1024, typed=True)
+def _plan(
+    name: str,
+    rank: int,
+    x: tuple,
+    w: tuple,
+    b: tuple | None,
+    stride: Any,
+    padding: Any,
+    dilation: Any,
+    groups: Any,
+) -> tuple:
+    """The primitive's parameters, everything having been read and checked: once for every kind of call."""
     groups = need_int(name, "groups", groups, 7)
     stride = _read(name, rank, "stride", stride, 4)
     dilation = _read(name, rank, "dilation", dilation, 6)
@@ -208,24 +229,15 @@ def _convolve(
         padding = _read(name, rank, "padding", padding, 5)
     elif padding not in ("same", "valid"):
         raise RuntimeError(f"Invalid padding string: '{padding}'")
-    _check_dtypes(x, weight, bias)
-    out = _checked(x, weight, bias, stride, padding, dilation, groups)
-    return out if batched else out.squeeze(0)
-
-
-def _checked(
-    x: Tensor, weight: Tensor, bias: Tensor | None, stride: tuple, padding: Any, dilation: tuple, groups: int
-) -> Tensor:
-    w = shape_of(weight)
     rank = len(w) - 2
     if rank < 1:
         raise ShapeError("weight should have at least three dimensions")
-    _check_ranks(shape_of(x), w)
+    _check_ranks(x, w)
     stride = _per_dimension("stride", stride, rank)
     dilation = _per_dimension("dilation", dilation, rank)
     plain = () if isinstance(padding, str) else _per_dimension("padding", padding, rank)
     _check_numbers(stride, plain, (), dilation, groups)
-    _check_shapes(shape_of(x), w, _bias_shape(bias), groups, False)
+    _check_shapes(x, w, b, groups, False)
     _check_kernel(w)
     if padding == "same":
         around = _same(w, stride, dilation)
@@ -233,8 +245,8 @@ def _checked(
         around = ((0, 0),) * rank
     else:
         around = tuple((p, p) for p in plain)
-    _check_reach(shape_of(x), w, around, dilation)
-    return operation(_convolution, (x, weight, bias), (stride, around, dilation, groups))
+    _check_reach(x, w, around, dilation)
+    return stride, around, dilation, groups
 
 
 @function(method=False)
@@ -319,38 +331,41 @@ def _transpose(
     groups: Any, dilation: Any,
 ) -> Tensor:  # fmt: skip
     _tensors(name, input, weight, bias)
+    x, batched = _batched(name, input, rank)
+    _check_dtypes(x, weight, bias)
+    shapes = shape_of(x), shape_of(weight), _bias_shape(bias)
+    numbers = fixed(stride), fixed(padding), fixed(output_padding), groups, fixed(dilation)
+    out = operation(_transposed, (x, weight, bias), _plan_transposed(name, rank, *shapes, *numbers))
+    return out if batched else out.squeeze(0)
+
+
+@lru_cache(maxsize=1024, typed=True)
+def _plan_transposed(
+    name: str, rank: int, x: tuple, w: tuple, b: tuple | None, stride: Any, padding: Any, output_padding: Any,
+    groups: Any, dilation: Any,
+) -> tuple:  # fmt: skip
+    """As _plan, for the transpose."""
     if isinstance(padding, str):
         raise TypeError(f"{name}(): argument 'padding' must be tuple of ints, not str")
-    x, batched = _batched(name, input, rank)
     groups = need_int(name, "groups", groups, 7)
     stride = _read(name, rank, "stride", stride, 4)
     padding = _read(name, rank, "padding", padding, 5)
     more = _read(name, rank, "output_padding", output_padding, 6)
     dilation = _read(name, rank, "dilation", dilation, 8)
-    _check_dtypes(x, weight, bias)
-    out = _checked_transpose(x, weight, bias, stride, padding, more, dilation, groups)
-    return out if batched else out.squeeze(0)
-
-
-def _checked_transpose(
-    x: Tensor, weight: Tensor, bias: Tensor | None, stride: tuple, padding: tuple, more: tuple, dilation: tuple,
-    groups: int,
-) -> Tensor:  # fmt: skip
-    w = shape_of(weight)
     rank = len(w) - 2
     if rank < 1:
         raise ShapeError("weight should have at least three dimensions")
-    _check_ranks(shape_of(x), w)
+    _check_ranks(x, w)
     stride = _per_dimension("stride", stride, rank)
     padding = _per_dimension("padding", padding, rank)
     more = _per_dimension("output_padding", more, rank)
     dilation = _per_dimension("dilation", dilation, rank)
     _check_numbers(stride, padding, more, dilation, groups)
-    _check_shapes(shape_of(x), w, _bias_shape(bias), groups, True)
+    _check_shapes(x, w, b, groups, True)
     _check_kernel(w)
     _check_more(more, stride, dilation)
-    _check_output(shape_of(x), w, stride, padding, more, dilation)
-    return operation(_transposed, (x, weight, bias), (stride, padding, more, dilation, groups))
+    _check_output(x, w, stride, padding, more, dilation)
+    return stride, padding, more, dilation, groups
 
 
 @function(method=False)
@@ -409,16 +424,16 @@ def convolution(
     """A convolution or its transpose of as many dimensions as the weight has, batched. Source: torch.convolution."""
     _tensors("convolution", input, weight, bias)
     _check_dtypes(input, weight, bias)
-    stride, padding, dilation, more = (
-        _read("convolution", max(weight.dim() - 2, 1), argument, value, position)
-        for argument, value, position in (
-            ("stride", stride, 4), ("padding", padding, 5), ("dilation", dilation, 6),
-            ("output_padding", output_padding, 8),
-        )
-    )  # fmt: skip
+    rank = max(weight.dim() - 2, 1)
+    shapes = shape_of(input), shape_of(weight), _bias_shape(bias)
+    stride, padding, dilation = fixed(stride), fixed(padding), fixed(dilation)
     if transposed:
-        return _checked_transpose(input, weight, bias, stride, padding, more, dilation, groups)
-    return _checked(input, weight, bias, stride, padding, dilation, groups)
+        numbers = stride, padding, fixed(output_padding), groups, dilation
+        return operation(
+            _transposed, (input, weight, bias), _plan_transposed("convolution", rank, *shapes, *numbers)
+        )
+    params = _plan("convolution", rank, *shapes, stride, padding, dilation, groups)
+    return operation(_convolution, (input, weight, bias), params)
 
 
 def _time_first(x: Node, w: Node, b: Node, pad: int) -> Node:
@@ -429,7 +444,7 @@ def _time_first(x: Node, w: Node, b: Node, pad: int) -> Node:
 _conv_tbc = widened("ConvTbcBackward0", _time_first)
 
 
-@function(method=True)
+@function(method=False)
 def conv_tbc(input: Tensor, weight: Tensor, bias: Tensor, pad: int = 0) -> Tensor:
     """conv1d with time first: input (T, N, C), weight (k, C, O), bias (O,). Source: torch.conv_tbc."""
     _tensors("conv_tbc", input, weight, bias)

@@ -97,8 +97,8 @@ def sum_to_size(input: Tensor, *size: Any) -> Tensor:
     fits = len(shape) <= len(have) and all(n in (1, m) for n, m in zip(reversed(shape), reversed(have)))
     if not fits or broadcast(shape, have) != have:
         raise RuntimeError(f"size {{{list(shape)}}} is not expandable to size {{{list(have)}}}.")
-    if shape == have:
-        return input if shape else clone(input)
+    if shape == have and shape:
+        return input
     if dtype_of(input).category <= INTEGRAL:
         input = to_dtype(input, int64)
     return operation(_SUM_TO_SIZE, (input,), (shape,))

@@ -72,7 +72,9 @@ def _scalar_kind(data: Any) -> DType:
         return int64
     if hasattr(data, "__float__") and not isinstance(data, str):
         return dtypes.get_default_dtype()
-    raise TypeError(f"new(): invalid data type '{type(data).__name__}'")
+    if isinstance(data, (str, bytes)):
+        raise TypeError(f"new(): invalid data type '{type(data).__name__}'")
+    raise RuntimeError(f"Could not infer dtype of {type(data).__name__}")
 
 
 def _check_nesting(data: Any, path: int = 0) -> None:
@@ -109,12 +111,8 @@ def array_from(data: Any, dtype: DType | None) -> tuple[np.ndarray, DType]:
     if isinstance(data, np.ndarray):
         kind = dtype or dtypes.from_numpy(data.dtype)
         return _cast(data, kind), kind
-    if isinstance(data, (set, dict, str, bytes)) and not isinstance(data, bytearray):
-        raise TypeError(
-            f"new(): invalid data type '{type(data).__name__}'"
-            if not isinstance(data, dict)
-            else "Could not infer dtype of dict"
-        )
+    if isinstance(data, (set, frozenset, dict, str, bytes)):
+        _scalar_kind(data)
     if not isinstance(data, (list, tuple, range)) and not is_number(data):
         data = _from_interface(data)
         if isinstance(data, np.ndarray):

@@ -121,17 +121,15 @@ def _sample(x: Node, grid: Node, mode: int, padding: int, align: bool) -> Node:
     P = math.prod(out)
     rank = len(sizes)
     flat = grid.reshape((N, P, rank))
-    index = valid = weight = None
+    each = []
     for d, n in enumerate(sizes):
-        c = rank - 1 - d
-        at = flat.slice(((0, N, 1), (0, P, 1), c))
-        i, v, w = _neighbours(_in_elements(at, n, align), n, mode, padding, align)
-        if index is None:
-            index, valid, weight = i, v, w
-            continue
+        at = flat.slice(((0, N, 1), (0, P, 1), rank - 1 - d))
+        each.append(_neighbours(_in_elements(at, n, align), n, mode, padding, align))
+    index, valid, weight = each[0]
+    for n, (i, v, w) in zip(sizes[1:], each[1:]):
         index = _product(index, i, lambda a, b, n=n: a * n + b)
         valid = _product(valid, v, lambda a, b: a & b)
-        weight = None if w is None else _product(weight, w, lambda a, b: a * b)
+        weight = None if weight is None or w is None else _product(weight, w, lambda a, b: a * b)
     return _read(x, index, valid, weight).reshape((N, *out, C)).permute((0, rank + 1, *range(1, rank + 1)))
 
 
@@ -234,7 +232,11 @@ def _warn_of_default() -> None:
 
 
 def grid_sample(
-    input: Tensor, grid: Tensor, mode: str = "bilinear", padding_mode: str = "zeros", align_corners: bool | None = None
+    input: Tensor,
+    grid: Tensor,
+    mode: str = "bilinear",
+    padding_mode: str = "zeros",
+    align_corners: bool | None = None,
 ) -> Tensor:
     """The input read at the positions of `grid`, between its elements by interpolation.
 

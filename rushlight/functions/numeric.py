@@ -226,9 +226,18 @@ def logaddexp2(input: Tensor, other: Tensor) -> Tensor:
 # ---------------------------------------------------------------- powers and exponents
 
 
+def _need_one_tensor(name: str, a: Any, b: Any) -> None:
+    if not isinstance(a, Tensor) and not isinstance(b, Tensor):
+        raise TypeError(
+            f"{name}() received an invalid combination of arguments - got ({type(a).__name__}, {type(b).__name__}): "
+            "one of them must be a Tensor"
+        )
+
+
 @function(inplace=True)
 def float_power(input: Any, exponent: Any) -> Tensor:
     """input ** exponent in float64, or complex128. Source: torch.float_power."""
+    _need_one_tensor("float_power", input, exponent)
     kinds = [
         dtype_of(v).category if isinstance(v, Tensor) else COMPLEX * isinstance(v, complex)
         for v in (input, exponent)
@@ -267,6 +276,7 @@ _LDEXP = Op(
 @function(inplace=True)
 def ldexp(input: Tensor, other: Tensor) -> Tensor:
     """input * 2 ** other. Source: torch.ldexp."""
+    need_tensor("ldexp", input)
     x, n = operands("ldexp", input, as_floating(need_tensor("ldexp", other, 2, "other")), floating=True)
     return operation(_LDEXP, (x, n))
 
@@ -303,6 +313,7 @@ _XLOGY = widened("XlogyBackward0", _xlogy, _xlogy_rule)
 @function(inplace=True)
 def xlogy(input: Any, other: Any) -> Tensor:
     """input * log(other), and 0 where input is 0 and other is no NaN. Source: torch.xlogy."""
+    _need_one_tensor("xlogy", input, other)
     return operation(_XLOGY, tuple(operands("xlogy", input, other, floating=True)))
 
 

@@ -18,7 +18,7 @@ from ..graph.node import Node, constant
 from ..tensor import Tensor, dtype_of, shape_of
 from .arguments import is_number, need_tensor, plain
 from .register import function
-from .spatial import ints, listed
+from .spatial import ints
 from .taps import Taps, dimensions, gathered, linear_map
 
 
@@ -62,7 +62,7 @@ def _each_dimension(shape: tuple, pad: tuple) -> tuple:
     return tuple(around)
 
 
-@function()
+@function(method=False)
 def constant_pad_nd(input: Tensor, pad: Any, value: Any = 0) -> Tensor:
     """`value` added around the last len(pad) / 2 dimensions; negative numbers cut off. Source: torch.constant_pad_nd.
 

@@ -9,7 +9,8 @@ nn.functional can.
 from __future__ import annotations
 
 import math
-from typing import Any
+from functools import lru_cache
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -24,7 +25,7 @@ from .arguments import need_tensor
 from .opmath import widened
 from .pointwise import relu
 from .register import function
-from .spatial import ints, listed, refuse, spread, table, wide
+from .spatial import fixed, ints, listed, refuse, spread, table, wide
 
 # ---------------------------------------------------------------- geometry
 
@@ -297,26 +298,33 @@ def _check_output(name: str, shape: tuple, out: tuple) -> None:
     )
 
 
-class _Geometry:
+class _Geometry(NamedTuple):
     """The checked numbers of one call."""
 
-    __slots__ = ("kernel", "stride", "padding", "dilation", "out", "around")
+    kernel: tuple[int, ...]
+    stride: tuple[int, ...]
+    padding: tuple[int, ...]
+    dilation: tuple[int, ...]
+    out: tuple[int, ...]
+    around: tuple[tuple[int, int], ...]
 
-    def __init__(
-        self, name: str, input: Tensor, rank: int, kernel: Any, stride: Any, padding: Any, dilation: Any, ceil: bool
-    ) -> None:  # fmt: skip
-        self.kernel = k = _number(name, rank, "kernel_size", kernel, 2)
-        self.stride = s = k if _is_omitted(stride) else _number(name, rank, "stride", stride, 3)
-        self.padding = p = _number(name, rank, "padding", padding, 4)
-        self.dilation = d = _number(name, rank, "dilation", dilation, 5)
-        shape = shape_of(input)
-        _check_positive(name, k, s, d)
-        _check_padding(k, p, d)
-        _check_dims(name, rank, shape)
-        spatial = shape[-rank:]
-        self.out = tuple(pooled_size(*at, bool(ceil)) for at in zip(spatial, k, s, p, d))
-        _check_output(name, shape, self.out)
-        self.around = tuple(_surplus(*at) for at in zip(spatial, self.out, k, s, p, d))
+
+@lru_cache(maxsize=1024, typed=True)
+def _geometry(
+    name: str, shape: tuple, rank: int, kernel: Any, stride: Any, padding: Any, dilation: Any, ceil: bool
+) -> _Geometry:
+    """What the arguments say, read and checked: once for every kind of call."""
+    k = _number(name, rank, "kernel_size", kernel, 2)
+    s = k if _is_omitted(stride) else _number(name, rank, "stride", stride, 3)
+    p = _number(name, rank, "padding", padding, 4)
+    d = _number(name, rank, "dilation", dilation, 5)
+    _check_positive(name, k, s, d)
+    _check_padding(k, p, d)
+    _check_dims(name, rank, shape)
+    spatial = shape[-rank:]
+    out = tuple(pooled_size(*at, bool(ceil)) for at in zip(spatial, k, s, p, d))
+    _check_output(name, shape, out)
+    return _Geometry(k, s, p, d, out, tuple(_surplus(*at) for at in zip(spatial, out, k, s, p, d)))
 
 
 def _max_pool(
@@ -324,11 +332,13 @@ def _max_pool(
 ) -> Any:
     name = f"max_pool{rank}d"
     need_tensor(name, input)
-    shape = _Geometry(name, input, rank, kernel, stride, padding, dilation, ceil)
+    found = _geometry(
+        name, shape_of(input), rank, fixed(kernel), fixed(stride), fixed(padding), fixed(dilation), ceil
+    )
     if dtype_of(input).category not in (INTEGRAL, FLOATING):
         raise NotImplementedError(f"\"{name}\" not implemented for '{title(dtype_of(input))}'")
     op = _index_ops[rank] if indices else _max_ops[rank]
-    return operation(op, (input,), (shape.kernel, shape.stride, shape.around, shape.dilation))
+    return operation(op, (input,), (found.kernel, found.stride, found.around, found.dilation))
 
 
 # ---------------------------------------------------------------- max_pool
@@ -485,13 +495,13 @@ def _avg_pool(
     need_tensor(name, input)
     if divisor == 0:
         raise RuntimeError("divisor must be not zero")
-    shape = _Geometry(name, input, rank, kernel, stride, padding, 1, ceil)
+    found = _geometry(name, shape_of(input), rank, fixed(kernel), fixed(stride), fixed(padding), 1, ceil)
     refuse(name if rank != 1 else "avg_pool2d", input)
     sizes = shape_of(input)[-rank:]
-    counts = divisor
+    counts: Any = divisor
     if divisor is None:
-        counts = (sizes, shape.out, shape.kernel, shape.stride, shape.padding, bool(with_padding))
-    return operation(_avg_ops[rank], (input,), (shape.kernel, shape.stride, shape.around, counts))
+        counts = (sizes, found.out, found.kernel, found.stride, found.padding, bool(with_padding))
+    return operation(_avg_ops[rank], (input,), (found.kernel, found.stride, found.around, counts))
 
 
 @function(method=False)

@@ -37,9 +37,7 @@ def _to_channels(x: Node, r: int) -> Node:
     return split.permute(order).reshape((*lead, C * r * r, h, w))
 
 
-_pixel_shuffle = Op(
-    "PixelShuffleBackward0", _to_space, lambda g, out, ins, needs, r: (_to_channels(g, r),)
-)
+_pixel_shuffle = Op("PixelShuffleBackward0", _to_space, lambda g, out, ins, needs, r: (_to_channels(g, r),))
 _pixel_unshuffle = Op(
     "PixelUnshuffleBackward0", _to_channels, lambda g, out, ins, needs, r: (_to_space(g, r),)
 )
@@ -123,9 +121,13 @@ def channel_shuffle(input: Tensor, groups: int) -> Tensor:
     groups = need_int("channel_shuffle", "groups", groups, 2)
     shape = shape_of(input)
     if len(shape) <= 2:
-        raise ShapeError(f"channel_shuffle expects input with > 2 dims, but got input with sizes {list(shape)}")
+        raise ShapeError(
+            f"channel_shuffle expects input with > 2 dims, but got input with sizes {list(shape)}"
+        )
     if groups <= 0:
-        raise RuntimeError(f"Number of groups to divide channels in must be positive. Value of groups:{groups}")
+        raise RuntimeError(
+            f"Number of groups to divide channels in must be positive. Value of groups:{groups}"
+        )
     if shape[1] % groups:
         raise ShapeError(
             f"Number of channels must be divisible by groups. Got {shape[1]} channels and {groups} groups."
@@ -153,9 +155,7 @@ def _columns(x: Node, kernel: tuple, dilation: tuple, padding: tuple, stride: tu
     return spread_out.permute((0, 1, 4, 5, 2, 3)).reshape((N, C * math.prod(kernel), blocks))
 
 
-def _image(
-    columns: Node, size: tuple, kernel: tuple, dilation: tuple, padding: tuple, stride: tuple
-) -> Node:
+def _image(columns: Node, size: tuple, kernel: tuple, dilation: tuple, padding: tuple, stride: tuple) -> Node:
     N, rows, _ = columns.shape
     C = rows // math.prod(kernel)
     counts = _block_counts(size, kernel, dilation, padding, stride)
@@ -201,7 +201,11 @@ def _numbers(name: str, kernel: Any, dilation: Any, padding: Any, stride: Any, f
     d = _pair(name, "dilation", dilation, first + 1)
     p = _pair(name, "padding", padding, first + 2)
     s = _pair(name, "stride", stride, first + 3)
-    for what, short, values in (("kernel size", "kernel", k), ("dilation", "dilation", d), ("stride", "stride", s)):
+    for what, short, values in (
+        ("kernel size", "kernel", k),
+        ("dilation", "dilation", d),
+        ("stride", "stride", s),
+    ):
         if min(values) <= 0:
             raise RuntimeError(
                 f"{what} should be greater than zero, but got {short}_height: {values[0]} {short}_width: {values[1]}"

@@ -32,7 +32,9 @@ class _Weights:
 
     __slots__ = ("w_ih", "w_hh", "b_ih", "b_hh", "w_hr")
 
-    def __init__(self, w_ih: Tensor, w_hh: Tensor, b_ih: Any = None, b_hh: Any = None, w_hr: Any = None) -> None:
+    def __init__(
+        self, w_ih: Tensor, w_hh: Tensor, b_ih: Any = None, b_hh: Any = None, w_hr: Any = None
+    ) -> None:
         self.w_ih, self.w_hh, self.b_ih, self.b_hh, self.w_hr = w_ih, w_hh, b_ih, b_hh, w_hr
 
 
@@ -40,12 +42,14 @@ def _weights_of(params: Sequence[Tensor], has_biases: bool, projected: bool) -> 
     """The flat list of parameters, one _Weights a layer and direction."""
     each = 2 + 2 * has_biases + projected
     if len(params) % each:
-        raise RuntimeError(f"got an incorrect number of RNN parameters: {len(params)} is no multiple of {each}")
+        raise RuntimeError(
+            f"got an incorrect number of RNN parameters: {len(params)} is no multiple of {each}"
+        )
     found = []
     for i in range(0, len(params), each):
         part = list(params[i : i + each])
-        biases = part[2:4] if has_biases else [None, None]
-        found.append(_Weights(part[0], part[1], *biases, part[-1] if projected else None))
+        b_ih, b_hh = part[2:4] if has_biases else (None, None)
+        found.append(_Weights(part[0], part[1], b_ih, b_hh, part[-1] if projected else None))
     return found
 
 
@@ -69,7 +73,9 @@ def _check_weights(name: str, x: Tensor, weights: _Weights, gates: int, hidden: 
 # ---------------------------------------------------------------- layers and directions
 
 
-def _one_direction(op: Op, rows: Tensor, states: list, weights: _Weights, sizes: tuple, reverse: bool) -> tuple:
+def _one_direction(
+    op: Op, rows: Tensor, states: list, weights: _Weights, sizes: tuple, reverse: bool
+) -> tuple:
     inputs = (rows, *states, weights.w_ih, weights.w_hh, weights.b_ih, weights.b_hh)
     if len(states) == 2:
         inputs = (*inputs, weights.w_hr)
@@ -77,8 +83,8 @@ def _one_direction(op: Op, rows: Tensor, states: list, weights: _Weights, sizes:
 
 
 def _run(
-    name: str, op: Op, rows: Tensor, states: list[Tensor], params: Sequence[Tensor], has_biases: bool, num_layers: int,
-    dropout: float, train: bool, bidirectional: bool, sizes: tuple,
+    name: str, op: Op, rows: Tensor, states: list[Tensor], sizes: tuple, params: Sequence[Tensor], has_biases: bool, num_layers: int,
+    dropout: float, train: bool, bidirectional: bool,
 ) -> tuple[Tensor, list[Tensor]]:  # fmt: skip
     """(rows of the last layer, last states) for packed rows (sum of sizes, features)."""
     directions = 2 if bidirectional else 1
@@ -132,7 +138,7 @@ def _padded_run(name: str, op: Op, input: Tensor, states: list, batch_first: boo
     T, N, width = shape_of(input)
     if not T:
         raise RuntimeError("Expected sequence length to be larger than 0 in RNN")
-    rows, last = _run(name, op, input.reshape(T * N, width), states, *rest, (N,) * T)
+    rows, last = _run(name, op, input.reshape(T * N, width), states, (N,) * T, *rest)
     output = rows.reshape(T, N, shape_of(rows)[1])
     return output.transpose(0, 1) if batch_first else output, last
 
@@ -145,10 +151,12 @@ def _packed_run(name: str, op: Op, data: Tensor, batch_sizes: Tensor, states: li
     if any(b > a for a, b in zip(sizes, sizes[1:])) or min(sizes) < 1:
         raise RuntimeError(f"{name}: batch_sizes has to be positive and not to increase, got {list(sizes)}")
     if sum(sizes) > shape_of(data)[0]:
-        raise RuntimeError(f"{name}: batch_sizes {list(sizes)} need {sum(sizes)} rows, data has {shape_of(data)[0]}")
+        raise RuntimeError(
+            f"{name}: batch_sizes {list(sizes)} need {sum(sizes)} rows, data has {shape_of(data)[0]}"
+        )
     if sum(sizes) < shape_of(data)[0]:
         data = data[: sum(sizes)]
-    rows, last = _run(name, op, data, states, *rest, sizes)
+    rows, last = _run(name, op, data, states, sizes, *rest)
     return rows, last
 
 
@@ -292,7 +300,12 @@ def lstm_cell(
 
 @function(method=False, out=False)
 def gru_cell(
-    input: Tensor, hx: Tensor, w_ih: Tensor, w_hh: Tensor, b_ih: Tensor | None = None, b_hh: Tensor | None = None
+    input: Tensor,
+    hx: Tensor,
+    w_ih: Tensor,
+    w_hh: Tensor,
+    b_ih: Tensor | None = None,
+    b_hh: Tensor | None = None,
 ) -> Tensor:
     """One step of gru: h from an input (N, features) and the state before. Source: torch.gru_cell."""
     return _step("gru_cell", GRU, input, [hx], _Weights(w_ih, w_hh, b_ih, b_hh))[0]
@@ -300,7 +313,12 @@ def gru_cell(
 
 @function(method=False, out=False)
 def rnn_tanh_cell(
-    input: Tensor, hx: Tensor, w_ih: Tensor, w_hh: Tensor, b_ih: Tensor | None = None, b_hh: Tensor | None = None
+    input: Tensor,
+    hx: Tensor,
+    w_ih: Tensor,
+    w_hh: Tensor,
+    b_ih: Tensor | None = None,
+    b_hh: Tensor | None = None,
 ) -> Tensor:
     """One step of rnn_tanh. Source: torch.rnn_tanh_cell."""
     return _step("rnn_tanh_cell", TANH, input, [hx], _Weights(w_ih, w_hh, b_ih, b_hh))[0]
@@ -308,7 +326,12 @@ def rnn_tanh_cell(
 
 @function(method=False, out=False)
 def rnn_relu_cell(
-    input: Tensor, hx: Tensor, w_ih: Tensor, w_hh: Tensor, b_ih: Tensor | None = None, b_hh: Tensor | None = None
+    input: Tensor,
+    hx: Tensor,
+    w_ih: Tensor,
+    w_hh: Tensor,
+    b_ih: Tensor | None = None,
+    b_hh: Tensor | None = None,
 ) -> Tensor:
     """One step of rnn_relu. Source: torch.rnn_relu_cell."""
     return _step("rnn_relu_cell", RELU, input, [hx], _Weights(w_ih, w_hh, b_ih, b_hh))[0]

@@ -179,7 +179,9 @@ def _read_size(size: Any, shape: tuple, rank: int) -> tuple[int, ...]:
     if not isinstance(size, (tuple, list)):
         found = _whole(size)
         if found is None:
-            raise TypeError(f"interpolate(): size must be an int or a tuple of ints, not {type(size).__name__}")
+            raise TypeError(
+                f"interpolate(): size must be an int or a tuple of ints, not {type(size).__name__}"
+            )
         return (found,) * rank
     if len(size) != rank:
         raise ValueError(
@@ -187,13 +189,13 @@ def _read_size(size: Any, shape: tuple, rank: int) -> tuple[int, ...]:
             f"of {list(shape[2:])} and output size of {size}. Please provide input tensor in (N, C, d1, d2, ...,dK) "
             "format and output size in (o1, o2, ...,oK) format."
         )
-    found = [_whole(n) for n in size]
-    if None in found:
+    each = [_whole(n) for n in size]
+    if None in each:
         raise TypeError(
             "expected size to be one of int or Tuple[int] or Tuple[int, int] or Tuple[int, int, int], but got size "
             f"with types {[type(n) for n in size]}"
         )
-    return tuple(found)  # type: ignore[arg-type]
+    return tuple(each)  # type: ignore[arg-type]
 
 
 def _read_scales(scale: Any, shape: tuple, rank: int) -> tuple[float, ...]:
@@ -262,7 +264,9 @@ def _check_sizes(shape: tuple, sizes: tuple) -> None:
             f"Input and output sizes should be greater than 0, but got input ({told[0]}) output ({told[1]})"
         )
     if shape[1] == 0:
-        raise ShapeError(f"Non-empty {len(shape)}D data tensor expected but got a tensor with sizes {list(shape)}")
+        raise ShapeError(
+            f"Non-empty {len(shape)}D data tensor expected but got a tensor with sizes {list(shape)}"
+        )
 
 
 def interpolate(
@@ -338,7 +342,11 @@ def _deprecated(name: str) -> None:
 
 
 def upsample(
-    input: Tensor, size: Any = None, scale_factor: Any = None, mode: str = "nearest", align_corners: bool | None = None
+    input: Tensor,
+    size: Any = None,
+    scale_factor: Any = None,
+    mode: str = "nearest",
+    align_corners: bool | None = None,
 ) -> Tensor:
     """interpolate under its old name. Source: torch.nn.functional.upsample."""
     _deprecated("upsample")

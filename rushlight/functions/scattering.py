@@ -356,10 +356,21 @@ def masked_fill(input: Tensor, mask: Tensor, value: Any) -> Tensor:
             raise RuntimeError(
                 f"masked_fill_ only supports a 0-dimensional value tensor, but got tensor with {value.dim()} dimension(s)."
             )
+        if dtype_of(value).category == COMPLEX > dtype_of(input).category:
+            raise RuntimeError(f"value cannot be converted to type {_c_name(dtype_of(input))} without overflow")
         return operation(_MASKED_FILL, (input, mask, to_dtype(value, dtype_of(input))), (None,))
     if isinstance(value, complex) and dtype_of(input).category != COMPLEX:
         raise RuntimeError(f"value cannot be converted to type {_c_name(dtype_of(input))} without overflow")
-    return operation(_MASKED_FILL, (input, mask, None), (plain(value),))
+    return operation(_MASKED_FILL, (input, mask, None), (_representable(plain(value), dtype_of(input)),))
+
+
+def _representable(value: Any, dtype: Any) -> Any:
+    """The number, which an integer dtype has to have room for."""
+    if dtype.category == INTEGRAL and not isinstance(value, complex):
+        limits = np.iinfo(dtype.numpy)
+        if not limits.min <= value <= limits.max:
+            raise RuntimeError(f"value cannot be converted to type {_c_name(dtype)} without overflow")
+    return value
 
 
 def _c_name(dtype: Any) -> str:
@@ -367,7 +378,7 @@ def _c_name(dtype: Any) -> str:
         "uint8": "unsigned char",
         "float32": "float",
         "float64": "double",
-        "int64": "long int",
+        "int64": "int64_t",
         "int32": "int",
     }.get(dtype.name, dtype.name)
 

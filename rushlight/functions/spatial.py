@@ -39,6 +39,25 @@ def ints(name: str, argument: str, value: Any, position: int) -> tuple[int, ...]
         raise TypeError(f"{where}, not {type(value).__name__}") from None
 
 
+def fixed(value: Any) -> Any:
+    """An argument of ints as something to be looked up by: a list as a tuple, what stands for an int as an int."""
+    if type(value) is int or type(value) is str or value is None:
+        return value
+    if isinstance(value, (tuple, list)):
+        return tuple([v if type(v) is int else _as_index(v) for v in value])
+    return _as_index(value)
+
+
+def _as_index(value: Any) -> Any:
+    """The int that value stands for; value itself, to be refused later, when it stands for none."""
+    if isinstance(value, bool) or not hasattr(value, "__index__"):
+        return value
+    try:
+        return operator.index(value)
+    except TypeError:
+        return value
+
+
 def spread(name: str, argument: str, value: Any, rank: int, position: int, says: str) -> tuple[int, ...]:
     """`value` for each of `rank` dimensions: an int, or one or `rank` of them; else RuntimeError(says)."""
     found = ints(name, argument, value, position)

@@ -1,4 +1,4 @@
-"""Linear maps along one dimension, given as taps: out[i] = sum over j of weight[i, j] * x[index[i, j]].
+"""Linear maps along one dimension, given as taps: out[i] = sum over j of weight[i, j] * x[places[i, j]].
 
 Resizing, padding by reflection and averages over regions of any size are such maps, one for each dimension. The
 transpose of taps is taps again, so a gradient reads as the forward pass does. Tables are worked out from sizes alone,
@@ -21,9 +21,9 @@ from .opmath import widened
 
 
 class Taps(NamedTuple):
-    """`index` and `weight` are (n_out, K); `used` marks the taps that count, None where all do; `size` is n_in."""
+    """`places` and `weight` are (n_out, K); `used` marks the taps that count, None where all do; `size` is n_in."""
 
-    index: np.ndarray
+    places: np.ndarray
     weight: np.ndarray
     used: np.ndarray | None
     size: int
@@ -37,8 +37,8 @@ def gathered(index: np.ndarray, size: int) -> Taps:
 
 def transposed(taps: Taps) -> Taps | None:
     """The taps of the transposed map; None where filling its rows up would take far more than the map has."""
-    n, k = taps.index.shape
-    flat = taps.index.reshape(-1)
+    n, k = taps.places.shape
+    flat = taps.places.reshape(-1)
     used = np.ones(n * k, bool) if taps.used is None else taps.used.reshape(-1)
     rows = np.repeat(np.arange(n), k)[used]
     flat, weight = flat[used], taps.weight.reshape(-1)[used]
@@ -62,7 +62,7 @@ UNCHANGED = ("unchanged",)
 
 
 class _Nodes(NamedTuple):
-    index: Node
+    places: Node
     weight: Node | None
     used: Node | None
 
@@ -72,7 +72,7 @@ def _nodes(taps: Taps, dtype: DType) -> _Nodes:
     plain = bool((taps.weight[taps.used] == 1).all() if taps.used is not None else (taps.weight == 1).all())
     weight = None if plain else _frozen(taps.weight.astype(kind))
     used = None if taps.used is None else _frozen(taps.used)
-    return _Nodes(_frozen(taps.index), weight, used)
+    return _Nodes(_frozen(taps.places), weight, used)
 
 
 def _frozen(array: np.ndarray) -> Node:
@@ -82,13 +82,13 @@ def _frozen(array: np.ndarray) -> Node:
 
 def _applied(x: Node, dim: int, taps: _Nodes) -> Node:
     """The map along `dim`."""
-    n, k = taps.index.shape
+    n, k = taps.places.shape
     rest = (1,) * (len(x.shape) - dim - 1)
     if not k:
         return constant(0, x.dtype).expand((*x.shape[:dim], n, *x.shape[dim + 1 :]))
     single = k == 1
     shape = (n, *rest) if single else (n, k, *rest)
-    out = take((x, taps.index.reshape((n,)) if single else taps.index), (dim,))
+    out = take((x, taps.places.reshape((n,)) if single else taps.places), (dim,))
     if taps.weight is not None:
         weight = taps.weight if taps.weight.dtype is x.dtype else taps.weight.cast(x.dtype)
         out = out * weight.reshape(shape)
@@ -99,7 +99,7 @@ def _applied(x: Node, dim: int, taps: _Nodes) -> Node:
 
 def _put_back(g: Node, dim: int, taps: _Nodes, size: int) -> Node:
     """The transposed map, by adding at positions: where few elements take very many taps."""
-    n, k = taps.index.shape
+    n, k = taps.places.shape
     rest = (1,) * (len(g.shape) - dim - 1)
     parts = g.reshape((*g.shape[:dim], n, 1, *g.shape[dim + 1 :]))
     if taps.weight is not None:
@@ -109,7 +109,7 @@ def _put_back(g: Node, dim: int, taps: _Nodes, size: int) -> Node:
         parts = taps.used.reshape((n, k, *rest)).where(parts, 0)
     parts = parts.expand((*g.shape[:dim], n, k, *g.shape[dim + 1 :]))
     zeros = constant(0, g.dtype).expand((*g.shape[:dim], size, *g.shape[dim + 1 :]))
-    return put((zeros, parts, taps.index), (dim,), True)
+    return put((zeros, parts, taps.places), (dim,), True)
 
 
 class _Map(NamedTuple):

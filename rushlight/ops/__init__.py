@@ -4,5 +4,19 @@ elementwise (arithmetic, functions of one number, comparisons, bits), special (s
 reduction, scan, contraction (matrix products, convolutions), indexing, ordering, linalg, fourier.
 """
 
-from . import checking, contraction, ctc, elementwise, indexing, movement, ordering, reduction, scan, special
+from . import (
+    checking,
+    contraction,
+    ctc,
+    elementwise,
+    factorizations,
+    indexing,
+    linalg,
+    movement,
+    ordering,
+    reduction,
+    scan,
+    special,
+    spectra,
+)
 from .samples import Call

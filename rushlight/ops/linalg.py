@@ -1,9 +1,9 @@
-"""Linear systems and triangular factorizations: solve, det, LU, Cholesky, QR, LDL, the matrix exponential.
+"""Linear systems: solve, triangular solve, determinants, least squares, the matrix exponential.
 
 Every primitive takes batches in the leading dimensions. None raises on singular input: those that can fail give an
 `info` (int32, 0 for success, else LAPACK's) beside their results, which functions/ reads. NumPy's batched routines run
-where they suffice; LAPACK through SciPy, matrix by matrix, where packed factors or `info` are wanted. Eigenvalues and
-singular values are in spectra.py.
+where they suffice; LAPACK through SciPy, matrix by matrix, where they do not. Factorizations are in factorizations.py,
+eigenvalues and singular values in spectra.py.
 """
 
 from __future__ import annotations
@@ -16,19 +16,7 @@ from ..graph.node import Node
 from ..graph.registry import OPAQUE, PICK, Primitive
 from ..shapes import broadcast
 from .contraction import transposed
-from .matrices import (
-    adjoint,
-    column_of,
-    columns_part,
-    hermitian_of,
-    identity,
-    lower,
-    main_diagonal,
-    rows_at,
-    rows_part,
-    upper,
-    with_diagonal,
-)
+from .matrices import adjoint, column_of, columns_part, identity, lower, rows_part, upper
 from .movement import concat
 from .samples import Array, call
 
@@ -243,269 +231,85 @@ slogdet = Primitive(
     samples=(call(Array((3, 3), 0, 4)), call((0, 0)), call(Array((2, 2, 2), dtype="complex128"))),
 )
 
-# ---------------------------------------------------------------- LU
+# ---------------------------------------------------------------- least squares
 
 
-def _lu_factor(np: Any, a: Any) -> tuple:
-    (getrf,) = lapack(("getrf",), a)
+def _lstsq(np: Any, a: Any, b: Any, rcond: float | None, driver: str) -> tuple:
     m, n = a.shape[-2:]
-    k = min(m, n)
-
-    def rule(a: Any) -> tuple:
-        factors, pivots, info = getrf(a)
-        return factors, pivots + 1, info
-
-    return each_matrix(np, rule, (a,), (((m, n), a.dtype), ((k,), np.int32), ((), np.int32)))
+    k, real = b.shape[-1], a.real.dtype
+    rule = _gels(np, a) if driver == "gels" else _lstsq_of_scipy(np, a, rcond, driver)
+    results = (((n, k), a.dtype), ((k,), real), ((), np.int64), ((min(m, n),), real))
+    return each_matrix(np, rule, (a, b), results)
 
 
-def lu_rule(gl: Node | None, gu: Node | None, l: Node, u: Node, order: Node) -> Node | None:
-    """The gradient of A = P L U from those of L (m, k) and U (k, n); row order[i] of A is row i of L U.
+def _gels(np: Any, a: Any) -> Callable:
+    """For matrices of full rank."""
+    gels, gels_lwork = lapack(("gels", "gels_lwork"), a)
+    m, n = a.shape[-2:]
 
-    A is cut into its square part and the rest: of a wide A the columns beyond determine columns of U alone, of a tall
-    one the rows beyond determine rows of L alone, and each adds to the gradient of the square part.
-    """
-    if gl is None and gu is None:
-        return None
-    (m, k), n = l.shape[-2:], u.shape[-1]
-    gl = l * 0 if gl is None else gl
-    gu = u * 0 if gu is None else gu
-    l1, gl1 = rows_part(l, 0, k), rows_part(gl, 0, k)
-    u1, gu1 = columns_part(u, 0, k), columns_part(gu, 0, k)
-    below = adjoint(l1) @ gl1
-    above = gu1 @ adjoint(u1)
-    if n > k:
-        below = below - columns_part(gu, k, n) @ adjoint(columns_part(u, k, n))
-    if m > k:
-        above = above - adjoint(rows_part(l, k, m)) @ rows_part(gl, k, m)
-    inner = lower(below, -1) + upper(above)
-    found = solve_triangular(adjoint(l1), _over(inner, u1), True, True)
-    if n > k:
-        beyond = solve_triangular(adjoint(l1), columns_part(gu, k, n), True, True)
-        found = concat((found, beyond), len(found.shape) - 1)
-    if m > k:
-        found = concat((found, _over(rows_part(gl, k, m), u1)), len(found.shape) - 2)
-    return rows_at(found, inverse_order(order))
+    def rule(a: Any, b: Any) -> tuple:
+        tall = np.zeros((max(m, n), b.shape[-1]), b.dtype)
+        tall[:m] = b
+        work = int(np.real(gels_lwork(m, n, b.shape[-1])[0]))
+        _, found, _ = gels(a, tall, lwork=work)
+        return found[:n], np.sum(np.abs(found[n:]) ** 2, 0), min(m, n), 0
+
+    return rule
 
 
-def _over(x: Node, u: Node) -> Node:
-    """x U^-H for upper triangular U."""
-    return adjoint(solve_triangular(u, adjoint(x), True, False))
+def _lstsq_of_scipy(np: Any, a: Any, rcond: float | None, driver: str) -> Callable:
+    from scipy.linalg import lstsq
+
+    def rule(a: Any, b: Any) -> tuple:
+        found, residues, rank, singular = lstsq(a, b, rcond, lapack_driver=driver, check_finite=False)
+        return found, residues if residues.size else 0, rank, 0 if singular is None else singular
+
+    return rule
 
 
-def inverse_order(order: Node) -> Node:
-    """The permutations that undo `order`."""
-    return order.argsort(len(order.shape) - 1, False)
-
-
-def unit_lower(factors: Node) -> Node:
-    """L of packed factors: (m, k), with ones on its diagonal."""
-    m, n = factors.shape[-2:]
-    k = min(m, n)
-    l = lower(columns_part(factors, 0, k), -1)
-    return l + identity(m, k, l.dtype)
-
-
-def upper_factor(factors: Node) -> Node:
-    """U of packed factors: (k, n)."""
-    return upper(rows_part(factors, 0, min(factors.shape[-2:])))
-
-
-def packed_lu_rule(g: Node, factors: Node, order: Node) -> Node:
-    """The gradient of A from that of its packed factors."""
-    k = min(factors.shape[-2:])
-    gl, gu = lower(columns_part(g, 0, k), -1), upper(rows_part(g, 0, k))
-    found = lu_rule(gl, gu, unit_lower(factors), upper_factor(factors), order)
-    assert found is not None
-    return found
-
-
-def _lu_factor_rule(g: tuple, out: Node, a: Node) -> Node | None:
-    if g[0] is None:
-        return None
-    return packed_lu_rule(g[0], PICK(out, 0), PICK(out, 1).pivot_order(a.shape[-2]))
-
-
-lu_factor = Primitive(
-    "lu_factor",
-    "(LU, pivots, info): L below the diagonal and U above it, row swaps counted from 1.",
+lstsq = Primitive(
+    "lstsq",
+    "(X, residuals, rank, singular values) for the least ||A X - B||; by LAPACK's gels, gelsy, gelsd or gelss.",
     kind=OPAQUE,
-    shape=lambda a: (a.shape, (*a.shape[:-2], min(a.shape[-2:])), a.shape[:-2]),
-    dtype=lambda a: (a.dtype, int32, int32),
-    numpy=_lu_factor,
-    vjp=_lu_factor_rule,
-    samples=(
-        call(Array((3, 3), 0, 4)),
-        call(Array((2, 2, 4), 0, 4)),
-        call(Array((4, 2), 0, 4)),
-        call(Array((3, 3), dtype="complex128")),
+    arity=2,
+    shape=lambda a, b, rcond, driver: (
+        (*_lead(a, b), a.shape[-1], b.shape[-1]),
+        (*_lead(a, b), b.shape[-1]),
+        _lead(a, b),
+        (*_lead(a, b), min(a.shape[-2:])),
+    ),
+    dtype=lambda a, b, rcond, driver: (a.dtype, a.dtype.to_real(), int64, a.dtype.to_real()),
+    numpy=_lstsq,
+    samples=tuple(
+        call((2, 4, 3), (2, 4, 2), params=(None, driver)) for driver in ("gels", "gelsy", "gelsd", "gelss")
     ),
 )
 
-
-def _pivot_order(np: Any, pivots: Any, m: int) -> Any:
-    lead = pivots.shape[:-1]
-    order = np.empty((*lead, m), np.int64)
-    order[...] = np.arange(m)
-    for i in range(pivots.shape[-1]):
-        other = pivots[..., i, None].astype(np.int64) - 1
-        here = order[..., i, None].copy()
-        order[..., i, None] = np.take_along_axis(order, other, -1)
-        np.put_along_axis(order, other, here, -1)
-    return order
+# ---------------------------------------------------------------- exponential
 
 
-pivot_order = Primitive(
-    "pivot_order",
-    "The order that m rows have after LAPACK's row swaps (counted from 1), one after another.",
+def _matrix_exp(np: Any, a: Any) -> Any:
+    from scipy.linalg import expm
+
+    return expm(a) if a.size else np.zeros(a.shape, a.dtype)
+
+
+def _matrix_exp_rule(g: Node, out: Node, a: Node) -> Node:
+    # exp([[A^H, G], [0, A^H]]) has in its upper right block the derivative of exp at A^H along G.
+    n, rows, columns = a.shape[-1], len(a.shape) - 2, len(a.shape) - 1
+    back = adjoint(a)
+    top = concat((back, g), columns)
+    bottom = concat((g * 0, back), columns)
+    return columns_part(rows_part(concat((top, bottom), rows).matrix_exp(), 0, n), n, 2 * n)
+
+
+matrix_exp = Primitive(
+    "matrix_exp",
+    "The sum of A^k / k!.",
     kind=OPAQUE,
-    shape=lambda pivots, m: (*pivots.shape[:-1], m),
-    dtype=lambda pivots, m: int64,
-    numpy=_pivot_order,
-    samples=(call(Array((2, 3), 3, 3, "int64"), params=(4,)),),
-)
-
-# ---------------------------------------------------------------- Cholesky
-
-
-def _cholesky(np: Any, a: Any) -> tuple:
-    try:
-        return np.linalg.cholesky(a), np.zeros(a.shape[:-2], np.int32)
-    except np.linalg.LinAlgError:
-        (potrf,) = lapack(("potrf",), a)
-        return each_matrix(
-            np, lambda a: potrf(a, lower=1, clean=1), (a,), ((a.shape[-2:], a.dtype), ((), np.int32))
-        )
-
-
-def cholesky_rule(g: Node, l: Node) -> Node:
-    """The gradient of A = L L^H from that of L; Hermitian, both triangles having their share."""
-    inner = hermitian_of(lower(adjoint(l) @ g)) * 0.5
-    left = solve_triangular(adjoint(l), inner, True, False)
-    return adjoint(solve_triangular(adjoint(l), adjoint(left), True, False))
-
-
-cholesky = Primitive(
-    "cholesky",
-    "(L, info) with A = L L^H; A's lower triangle is read. info is the order of the first minor that is not positive.",
-    kind=OPAQUE,
-    shape=lambda a: (a.shape, a.shape[:-2]),
-    dtype=lambda a: (a.dtype, int32),
-    numpy=_cholesky,
-    vjp=lambda g, out, a: cholesky_rule(g[0], PICK(out, 0)),
-    samples=(call(Array((1, 1), 1, 2)), call(Array((2, 1, 1), 1, 2)), call((0, 0))),
-)
-
-# ---------------------------------------------------------------- QR
-
-
-def _qr(np: Any, a: Any, complete: bool) -> tuple:
-    return tuple(np.linalg.qr(a, "complete" if complete else "reduced"))
-
-
-def qr_rule(gq: Node | None, gr: Node | None, q: Node, r: Node) -> Node | None:
-    """The gradient of A = Q R. Of a wide A the columns beyond the square determine columns of R alone."""
-    if gq is None and gr is None:
-        return None
-    k, n = r.shape[-2:]
-    gq = q * 0 if gq is None else gq
-    gr = r * 0 if gr is None else gr
-    if n == k:
-        return _square_qr_rule(gq, gr, q, r)
-    beyond, gbeyond = columns_part(r, k, n), columns_part(gr, k, n)
-    gq = gq + q @ beyond @ adjoint(gbeyond)
-    first = _square_qr_rule(gq, columns_part(gr, 0, k), q, columns_part(r, 0, k))
-    return concat((first, q @ gbeyond), len(r.shape) - 1)
-
-
-def _square_qr_rule(gq: Node, gr: Node, q: Node, r: Node) -> Node:
-    inner = upper(gr @ adjoint(r) - adjoint(q) @ gq)
-    return _over(q @ hermitian_of(inner) + gq, r)
-
-
-def _qr_sizes(a: Node, complete: bool) -> tuple:
-    m, n = a.shape[-2:]
-    k = m if complete else min(m, n)
-    lead = a.shape[:-2]
-    return (*lead, m, k), (*lead, k, n)
-
-
-qr = Primitive(
-    "qr",
-    "(Q, R) with A = Q R: Q's columns are orthonormal, R is upper triangular.",
-    kind=OPAQUE,
-    shape=_qr_sizes,
-    dtype=lambda a, complete: (a.dtype, a.dtype),
-    numpy=_qr,
-    vjp=lambda g, out, a, complete: qr_rule(*g, PICK(out, 0), PICK(out, 1)),
-    samples=(
-        call((3, 3), params=(False,)),
-        call((2, 4, 2), params=(False,)),
-        call((2, 4), params=(True,)),
-        call(Array((3, 2), dtype="complex128"), params=(False,)),
-    ),
-)
-
-
-def _geqrf(np: Any, a: Any) -> tuple:
-    (geqrf,) = lapack(("geqrf",), a)
-    m, n = a.shape[-2:]
-    return each_matrix(np, lambda a: geqrf(a)[:2], (a,), (((m, n), a.dtype), ((min(m, n),), a.dtype)))
-
-
-geqrf = Primitive(
-    "geqrf",
-    "(a, tau): R above the diagonal, and below it the vectors of the Householder reflections that make Q.",
-    kind=OPAQUE,
-    shape=lambda a: (a.shape, (*a.shape[:-2], min(a.shape[-2:]))),
-    dtype=lambda a: (a.dtype, a.dtype),
-    numpy=_geqrf,
-    samples=(call((2, 4, 3)), call((2, 3))),
-)
-
-
-def reflected(a: Node, tau: Node, c: Node, adjointly: bool) -> Node:
-    """Q C (or Q^H C), Q = H_1 ... H_k the product of reflections I - tau_i v_i v_i^H; v_i is column i of `a`.
-
-    In closed form Q = I - V T V^H with T = (I + diag(tau) N)^-1 diag(tau), N the strictly upper part of V^H V.
-    """
-    m, k = a.shape[-2], tau.shape[-1]
-    v = lower(columns_part(a, 0, k), -1) + identity(m, k, a.dtype)
-    scale = column_of(tau)
-    inner = scale * upper(adjoint(v) @ v, 1) + identity(k, k, a.dtype)
-    along = adjoint(v) @ c
-    if adjointly:
-        turned = scale.conj() * solve_triangular(adjoint(inner), along, False, True)
-    else:
-        turned = solve_triangular(inner, scale * along, True, True)
-    return c - v @ turned
-
-
-# ---------------------------------------------------------------- LDL
-
-
-def _sytrf(np: Any, a: Any, hermitian: bool) -> tuple:
-    name = "hetrf" if hermitian and a.dtype.kind == "c" else "sytrf"
-    (factor,) = lapack((name,), a)
-    m, n = a.shape[-2:]
-
-    def rule(a: Any) -> tuple:
-        factors, pivots, info = factor(a, lower=1)
-        return np.tril(factors), _counted_from_one(np, pivots), info
-
-    return each_matrix(np, rule, (a,), (((m, n), a.dtype), ((n,), np.int32), ((), np.int32)))
-
-
-def _counted_from_one(np: Any, pivots: Any) -> Any:
-    """LAPACK's own pivots, negative ones for blocks of two; SciPy hands them on as they are."""
-    return pivots
-
-
-ldl_factor = Primitive(
-    "ldl_factor",
-    "(LD, pivots, info): A = P L D L^T P^T with D of blocks of one and two; L and D packed in the lower triangle.",
-    kind=OPAQUE,
-    shape=lambda a, hermitian: (a.shape, a.shape[:-1], a.shape[:-2]),
-    dtype=lambda a, hermitian: (a.dtype, int32, int32),
-    numpy=_sytrf,
-    samples=(call((3, 3), params=(False,)), call(Array((2, 2, 2), dtype="complex128"), params=(True,))),
+    shape=lambda a: a.shape,
+    numpy=_matrix_exp,
+    vjp=_matrix_exp_rule,
+    grad_name="LinalgMatrixExpBackward0",
+    samples=(call((3, 3)), call(Array((2, 2, 2), dtype="complex128")), call((0, 0))),
 )

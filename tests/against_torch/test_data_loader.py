@@ -294,7 +294,7 @@ REFUSED = [
 ]
 
 
-@pytest.mark.parametrize("batch", REFUSED, ids=str)
+@pytest.mark.parametrize("batch", REFUSED, ids=range(len(REFUSED)))
 def test_collate_refuses_as_pytorch_does(batch):
     with pytest.raises(Exception) as reference:
         theirs.default_collate(batch)

@@ -71,7 +71,11 @@ class Join:
     """
 
     def __init__(
-        self, joinables: Sequence[Joinable], enable: bool = True, throw_on_early_termination: bool = False, **kwargs: Any
+        self,
+        joinables: Sequence[Joinable],
+        enable: bool = True,
+        throw_on_early_termination: bool = False,
+        **kwargs: Any,
     ) -> None:
         if not joinables:
             raise ValueError("The join context manager requires at least one joinable")
@@ -123,7 +127,9 @@ class Join:
         """Tell ranks that have no more batches that another step begins; called by joinables before its first
         collective call."""
         if not hasattr(joinable, "_join_config"):
-            raise AssertionError(f"Check that the {type(joinable)} constructor calls the ``Joinable`` constructor")
+            raise AssertionError(
+                f"Check that the {type(joinable)} constructor calls the ``Joinable`` constructor"
+            )
         config = joinable._join_config
         if not config.is_first_joinable or not config.enable:
             return None

@@ -132,7 +132,9 @@ class ZeroRedundancyOptimizer(Optimizer):
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Take this rank's share of a whole state."""
         super().load_state_dict(state_dict)
-        own = {p: value for p, value in self.state.items() if self._owner.get(id(p)) == self.process_group.rank()}
+        own = {
+            p: value for p, value in self.state.items() if self._owner.get(id(p)) == self.process_group.rank()
+        }
         self.state.clear()
         self.optim.state.clear()
         self.optim.state.update(own)

@@ -38,7 +38,9 @@ class CheckpointWrapper(Module):
         self.checkpoint_impl = checkpoint_impl
         if checkpoint_fn is None:
             # rushlight.utils is a public namespace above this floor, so it is looked up when a module is wrapped.
-            checkpoint_fn = importlib.import_module(f"{__name__.partition('.')[0]}.utils.checkpoint").checkpoint
+            checkpoint_fn = importlib.import_module(
+                f"{__name__.partition('.')[0]}.utils.checkpoint"
+            ).checkpoint
             checkpoint_fn_kwargs["use_reentrant"] = checkpoint_impl is CheckpointImpl.REENTRANT
         self.checkpoint_fn = partial(checkpoint_fn, **checkpoint_fn_kwargs)
         self._register_state_dict_hook(_without_prefix)
@@ -54,7 +56,8 @@ class CheckpointWrapper(Module):
             return getattr(self._checkpoint_wrapped_module, name)
 
     def __getitem__(self, key: int) -> Any:
-        return self._checkpoint_wrapped_module[key]
+        inner: Any = self._checkpoint_wrapped_module
+        return inner[key]
 
     def named_parameters(self, *args: Any, **kwargs: Any) -> Iterator:
         """The parameters under the module's own names."""

@@ -12,7 +12,13 @@ from ...future import Future
 from ...gradient_bucket import GradBucket
 from ...group import ProcessGroup, default_group, is_initialized
 
-__all__ = ["allreduce_hook", "bf16_compress_hook", "bf16_compress_wrapper", "fp16_compress_hook", "fp16_compress_wrapper"]
+__all__ = [
+    "allreduce_hook",
+    "bf16_compress_hook",
+    "bf16_compress_wrapper",
+    "fp16_compress_hook",
+    "fp16_compress_wrapper",
+]
 
 
 def _averaged(group: ProcessGroup | None, tensor: Tensor) -> Future:

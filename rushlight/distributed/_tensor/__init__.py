@@ -1,0 +1,3 @@
+"""torch.distributed._tensor: the old place of torch.distributed.tensor."""
+
+from ..tensor import *
