@@ -15,7 +15,9 @@ LIMIT = 0.25
 def seconds(module):
     """A fresh interpreter's time to import a module, less what the interpreter itself takes."""
     code = f"import time; t = time.perf_counter(); import {module}; print(time.perf_counter() - t)"
-    return float(subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout)
+    return float(
+        subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    )
 
 
 def main():

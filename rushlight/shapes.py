@@ -115,9 +115,8 @@ def contiguous_strides(shape: Sequence[int]) -> tuple[int, ...]:
 def is_contiguous(shape: Sequence[int], strides: Sequence[int]) -> bool:
     """Whether elements follow one another in row-major order; dimensions of size 1 do not count."""
     expected = 1
-    for n, s in zip(reversed(shape), reversed(strides)):
-        if n == 0:
-            return True
+    if 0 in shape:
+        return True
     for n, s in zip(reversed(shape), reversed(strides)):
         if n != 1:
             if s != expected:

@@ -20,7 +20,9 @@ FLOORS = {
     "cli": 8, "__main__": 8,
 }  # fmt: skip
 # The packages that llvm, jax, files, pictures and processes need are loaded at first use.
-AT_FIRST_USE = {"llvmlite", "scipy", "jax", "mpi4py", "sklearn", "matplotlib", "rich", "tqdm", "ml_dtypes", "safetensors", "torch", "torchvision"}  # fmt: skip
+AT_FIRST_USE = set(
+    "llvmlite scipy jax mpi4py sklearn matplotlib rich tqdm ml_dtypes safetensors torch torchvision".split()
+)
 
 
 def modules():

@@ -3,7 +3,18 @@
 import subprocess
 import sys
 
-HEAVY = ("llvmlite", "scipy", "jax", "matplotlib", "sklearn", "PIL", "mpi4py", "ml_dtypes", "safetensors", "torch")
+HEAVY = (
+    "llvmlite",
+    "scipy",
+    "jax",
+    "matplotlib",
+    "sklearn",
+    "PIL",
+    "mpi4py",
+    "ml_dtypes",
+    "safetensors",
+    "torch",
+)
 
 
 def test_import_loads_nothing_heavy():

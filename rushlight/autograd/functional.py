@@ -40,10 +40,14 @@ def _ones_like(t: Tensor) -> Tensor:
     return wrap(constant(1, dtype_of(t)).expand(shape_of(t)))
 
 
-def _grads(outputs: Any, inputs: tuple, seeds: Any, create_graph: bool, strict: bool = False) -> tuple[Tensor, ...]:
+def _grads(
+    outputs: Any, inputs: tuple, seeds: Any, create_graph: bool, strict: bool = False
+) -> tuple[Tensor, ...]:
     found = grad(outputs, inputs, seeds, create_graph=create_graph, retain_graph=True, allow_unused=True)
     if strict and any(g is None for g in found):
-        raise RuntimeError("The output of the user-provided function is independent of an input, which strict mode refuses")
+        raise RuntimeError(
+            "The output of the user-provided function is independent of an input, which strict mode refuses"
+        )
     return tuple(_zeros_like(t) if g is None else g for g, t in zip(found, inputs))
 
 
@@ -136,7 +140,9 @@ def _direction(v: Any, like: tuple, name: str) -> tuple[Tensor, ...]:
     return found
 
 
-def vjp(func: Callable, inputs: Any, v: Any = None, create_graph: bool = False, strict: bool = False) -> tuple:
+def vjp(
+    func: Callable, inputs: Any, v: Any = None, create_graph: bool = False, strict: bool = False
+) -> tuple:
     """(outputs, v times the Jacobian). Source: torch.autograd.functional.vjp."""
     several, given = _as_tuple(inputs, "inputs")
     with enable_grad():
@@ -146,7 +152,9 @@ def vjp(func: Callable, inputs: Any, v: Any = None, create_graph: bool = False, 
     return _finished(outputs, many, create_graph), _finished(found, several, create_graph)
 
 
-def jvp(func: Callable, inputs: Any, v: Any = None, create_graph: bool = False, strict: bool = False) -> tuple:
+def jvp(
+    func: Callable, inputs: Any, v: Any = None, create_graph: bool = False, strict: bool = False
+) -> tuple:
     """(outputs, the Jacobian times v), by differentiating v's product backwards twice. Source: torch.autograd.functional.jvp."""
     _, given = _as_tuple(inputs, "inputs")
     with enable_grad():
@@ -158,7 +166,9 @@ def jvp(func: Callable, inputs: Any, v: Any = None, create_graph: bool = False, 
     return _finished(outputs, many, create_graph), _finished(found, many, create_graph)
 
 
-def vhp(func: Callable, inputs: Any, v: Any = None, create_graph: bool = False, strict: bool = False) -> tuple:
+def vhp(
+    func: Callable, inputs: Any, v: Any = None, create_graph: bool = False, strict: bool = False
+) -> tuple:
     """(output, v times the Hessian). Source: torch.autograd.functional.vhp."""
     several, given = _as_tuple(inputs, "inputs")
     with enable_grad():
@@ -169,8 +179,8 @@ def vhp(func: Callable, inputs: Any, v: Any = None, create_graph: bool = False, 
     return _finished((output,), False, create_graph), _finished(found, several, create_graph)
 
 
-def hvp(func: Callable, inputs: Any, v: Any = None, create_graph: bool = False, strict: bool = False) -> tuple:
+def hvp(
+    func: Callable, inputs: Any, v: Any = None, create_graph: bool = False, strict: bool = False
+) -> tuple:
     """(output, the Hessian times v): the Hessian is symmetric, so as vhp. Source: torch.autograd.functional.hvp."""
     return vhp(func, inputs, v, create_graph, strict)
-
-

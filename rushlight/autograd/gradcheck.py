@@ -108,7 +108,9 @@ def gradcheck(
     inputs = (inputs,) if isinstance(inputs, Tensor) else tuple(inputs)
     leaves = _leaves(inputs)
     if not leaves:
-        raise ValueError("gradcheck expects at least one input tensor to require gradient, but none of the them have requires_grad=True.")
+        raise ValueError(
+            "gradcheck expects at least one input tensor to require gradient, but none of the them have requires_grad=True."
+        )
     if any(dtype_of(t).name not in ("float64", "complex128") for t in leaves):
         warnings.warn(
             "an input requires gradient and is not a double precision floating point or complex: the check will likely fail",
@@ -135,9 +137,7 @@ def _problem(func: Callable, inputs: tuple, eps: float, atol: float, rtol: float
             seen = _by_parts(numerical[k], output)
             if told.shape == seen.shape and np.allclose(told, seen, rtol=rtol, atol=atol, equal_nan=True):
                 continue
-            return (
-                f"Jacobian mismatch for output {k} with respect to input {which},\nnumerical:{seen}\nanalytical:{told}\n"
-            )
+            return f"Jacobian mismatch for output {k} with respect to input {which},\nnumerical:{seen}\nanalytical:{told}\n"
     return None
 
 
@@ -186,16 +186,28 @@ def gradgradcheck(
         with enable_grad():
             given = tuple(
                 alias(t).requires_grad_(True)
-                if isinstance(t, Tensor) and not requires_grad(t) and dtype_of(t).category >= FLOATING and requires_grad(inputs[i])
+                if isinstance(t, Tensor)
+                and not requires_grad(t)
+                and dtype_of(t).category >= FLOATING
+                and requires_grad(inputs[i])
                 else t
                 for i, t in enumerate(given)
             )
             found = [o for o in _outputs(func(*given)) if requires_grad(o)]
             wanted = [t for t in given if isinstance(t, Tensor) and requires_grad(t)]
-            return tuple(g for g in grad(found, wanted, seeds[: len(found)], create_graph=True, allow_unused=True) if g is not None)
+            return tuple(
+                g
+                for g in grad(found, wanted, seeds[: len(found)], create_graph=True, allow_unused=True)
+                if g is not None
+            )
 
     return gradcheck(
-        first_derivatives, (*inputs, *grad_outputs), eps=eps, atol=atol, rtol=rtol, raise_exception=raise_exception
+        first_derivatives,
+        (*inputs, *grad_outputs),
+        eps=eps,
+        atol=atol,
+        rtol=rtol,
+        raise_exception=raise_exception,
     )
 
 

@@ -51,7 +51,9 @@ def get_gradient_edge(tensor: Any) -> Any:
     """The tensor's place on the tape. Source: torch.autograd.graph.get_gradient_edge."""
     edge = edge_of(tensor)
     if edge is None:
-        raise RuntimeError("It is not possible to get the gradient edge for a Tensor that does not require gradients")
+        raise RuntimeError(
+            "It is not possible to get the gradient edge for a Tensor that does not require gradients"
+        )
     return edge
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import importlib.metadata
 import os
 import platform
-import sys
 
 PARTS = {
     "numpy": "arrays",
@@ -33,8 +32,6 @@ def examine() -> str:
         found = version(name)
         lines.append(f"  {name:14} {found or 'missing':12} {what}")
     lines.append("GPU: none is used by this version: torch.cuda.is_available() is False")
-    if sys.version_info < (3, 11):
-        lines.append("Python 3.11 or newer is needed")
     return "\n".join(lines)
 
 

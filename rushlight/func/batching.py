@@ -101,7 +101,9 @@ def _spread(dims: Any, spec: TreeSpec) -> list | None:
 
 def _dims_of_inputs(in_dims: Any, spec: TreeSpec, args: tuple, leaves: list) -> list:
     if not isinstance(in_dims, (int, tuple)):
-        raise ValueError(f"vmap: expected in_dims to be int or a (potentially nested) tuple, got {type(in_dims)}")
+        raise ValueError(
+            f"vmap: expected in_dims to be int or a (potentially nested) tuple, got {type(in_dims)}"
+        )
     if not args:
         raise ValueError("vmap: got no inputs. Maybe you forgot to add inputs, or the function takes none")
     dims = _spread(in_dims, spec)
@@ -121,7 +123,9 @@ def _dims_of_inputs(in_dims: Any, spec: TreeSpec, args: tuple, leaves: list) -> 
                     f"vmap: Got in_dim={dim} for an input but the input is of type {type(leaf)}. We cannot vmap over "
                     "non-Tensor arguments, please use None as the respective in_dim"
                 )
-            raise ValueError(f"vmap: in_dim={dim} for an input of type {type(leaf)}; use None for what is no Tensor")
+            raise ValueError(
+                f"vmap: in_dim={dim} for an input of type {type(leaf)}; use None for what is no Tensor"
+            )
         if not -leaf.dim() <= dim < leaf.dim():
             raise ValueError(
                 f"vmap: Got in_dim={dim} for some input, but that input is a Tensor of dimensionality {leaf.dim()} so "
@@ -134,7 +138,9 @@ def _dims_of_inputs(in_dims: Any, spec: TreeSpec, args: tuple, leaves: list) -> 
 def _batch_size(leaves: list, dims: list) -> int:
     sizes = [x.shape[d] for x, d in zip(leaves, dims) if d is not None]
     if not sizes:
-        raise ValueError("vmap: at least one tensor must have in_dim that is not None; got nothing to map over")
+        raise ValueError(
+            "vmap: at least one tensor must have in_dim that is not None; got nothing to map over"
+        )
     if len(set(sizes)) > 1:
         raise ValueError(
             f"vmap: Expected all tensors to have the same size in the mapped dimension, got sizes {sizes} for the "
@@ -152,7 +158,9 @@ def _stacked(results: list, out_dims: Any, name: str) -> Any:
     if dims is None and isinstance(out_dims, tuple) and len(out_dims) == 1:
         dims = _spread(out_dims[0], spec)
     if dims is None:
-        raise ValueError(f"vmap({name}, ..., out_dims={out_dims}): out_dims is not compatible with the outputs, {spec}")
+        raise ValueError(
+            f"vmap({name}, ..., out_dims={out_dims}): out_dims is not compatible with the outputs, {spec}"
+        )
     joined = []
     for i, dim in enumerate(dims):
         column = [leaves[i] for leaves, _ in flat]

@@ -58,11 +58,15 @@ def _tensors(output: Any, name: str) -> tuple[list[Tensor], TreeSpec]:
     leaves, spec = tree_flatten(output)
     for leaf in leaves:
         if not isinstance(leaf, Tensor):
-            raise RuntimeError(f"{name}: Expected f to be a function that only returns Tensors, got {type(leaf)}")
+            raise RuntimeError(
+                f"{name}: Expected f to be a function that only returns Tensors, got {type(leaf)}"
+            )
     return leaves, spec
 
 
-def _pulled(outputs: list[Tensor], places: list[Tensor], seeds: list[Tensor] | None, create_graph: bool) -> list[Tensor]:
+def _pulled(
+    outputs: list[Tensor], places: list[Tensor], seeds: list[Tensor] | None, create_graph: bool
+) -> list[Tensor]:
     """Gradients of the outputs at the places; zeros where there is no connection."""
     kept = [i for i, o in enumerate(outputs) if requires_grad(o)]
     if not kept:
@@ -160,7 +164,9 @@ def vjp(func: Callable, *primals: Any, has_aux: bool = False) -> tuple:
         given = cotangents[0] if len(cotangents) == 1 else cotangents
         seeds, found_form = tree_flatten(given)
         if found_form != form:
-            raise RuntimeError(f"vjp: Expected the cotangents to be nested as the output, {form}, got {found_form}")
+            raise RuntimeError(
+                f"vjp: Expected the cotangents to be nested as the output, {form}, got {found_form}"
+            )
         further = level.outer([*outputs, *seeds])
         with fn.enable_grad():
             found = _pulled(outputs, leaves, seeds, further)
@@ -178,7 +184,9 @@ def jvp(func: Callable, primals: Any, tangents: Any, *, strict: bool = False, ha
     (tensor(0.), tensor(2.))
     """
     if not isinstance(primals, tuple):
-        raise RuntimeError(f"jvp(f, primals, tangents): Expected primals to be a tuple. E.g. it should be valid to call f(*primals), got {type(primals)}")
+        raise RuntimeError(
+            f"jvp(f, primals, tangents): Expected primals to be a tuple. E.g. it should be valid to call f(*primals), got {type(primals)}"
+        )
     if not primals:
         raise RuntimeError("jvp(f, primals, tangents): Expected at least one Tensor in primals")
     directions, spec = tree_flatten(tangents)

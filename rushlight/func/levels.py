@@ -35,7 +35,9 @@ class Places:
         if not isinstance(t, Tensor):
             raise ValueError(f"{self.name}: expected only Tensors to differentiate at, got {type(t)}")
         if not (t.is_floating_point() or t.is_complex()):
-            raise RuntimeError(f"{self.name}: only floating point and complex tensors have derivatives, got {t.dtype}")
+            raise RuntimeError(
+                f"{self.name}: only floating point and complex tensors have derivatives, got {t.dtype}"
+            )
         if requires_grad(t) and self.recording:
             with fn.enable_grad():
                 return t.clone()

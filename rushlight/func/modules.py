@@ -38,10 +38,14 @@ def functional_call(
         merged: dict[str, Tensor] = {}
         for part in given:
             if not isinstance(part, dict):
-                raise ValueError(f"functional_call: expected all elements to be dictionaries, got {type(part)}")
+                raise ValueError(
+                    f"functional_call: expected all elements to be dictionaries, got {type(part)}"
+                )
             repeated = merged.keys() & part.keys()
             if repeated:
-                raise ValueError(f"functional_call: {sorted(repeated)} appeared in multiple dictionaries; behavior is ambiguous")
+                raise ValueError(
+                    f"functional_call: {sorted(repeated)} appeared in multiple dictionaries; behavior is ambiguous"
+                )
             merged.update(part)
         given = merged
     elif not isinstance(given, dict):
@@ -74,7 +78,9 @@ def _joined(states: list[dict[str, Tensor]]) -> dict[str, Tensor]:
     for name, first in states[0].items():
         column = [state[name] for state in states]
         if len({t.requires_grad for t in column}) > 1:
-            raise RuntimeError(f"stack_module_state: Expected {name} from each model to have the same .requires_grad")
+            raise RuntimeError(
+                f"stack_module_state: Expected {name} from each model to have the same .requires_grad"
+            )
         if first.requires_grad:
             result[name] = fn.stack([t.detach() for t in column]).requires_grad_()
         else:

@@ -641,7 +641,7 @@ def _spaced(start: Any, end: Any, steps: int, kind: DType) -> np.ndarray:
         i = np.arange(steps)
         values = np.where(i < steps // 2, int(start) + step * i, int(end) - step * (steps - i - 1))
         return values.astype(kind.numpy)
-    wide = (
+    wide: Any = (
         {4: np.float32, 2: np.float32}.get(kind.itemsize, np.float64)
         if kind.category == FLOATING
         else np.complex128
@@ -651,11 +651,11 @@ def _spaced(start: Any, end: Any, steps: int, kind: DType) -> np.ndarray:
     if steps == 1:
         return np.array([start], dtype=wide).astype(kind.numpy)
     i = np.arange(steps)
-    stride = wide((wide(end) - wide(start)) / wide(max(steps - 1, 1)))
+    stride: Any = wide((wide(end) - wide(start)) / wide(max(steps - 1, 1)))
     values = np.where(
         i < steps // 2,
-        wide(start) + stride * i.astype(wide),
-        wide(end) - stride * (steps - 1 - i).astype(wide),
+        wide(start) + i.astype(wide) * stride,
+        wide(end) - (steps - 1 - i).astype(wide) * stride,
     )
     return values.astype(kind.numpy)
 

@@ -36,7 +36,9 @@ def need_square(name: str, x: Any, argument: str = "A") -> Tensor:
     """`x`, which has to be square in its last two dimensions."""
     m, n = shape_of(need_matrix(name, x, argument))[-2:]
     if m != n:
-        raise RuntimeError(f"{name}: {argument} must be batches of square matrices, but they are {m} by {n} matrices")
+        raise RuntimeError(
+            f"{name}: {argument} must be batches of square matrices, but they are {m} by {n} matrices"
+        )
     return x
 
 
@@ -75,7 +77,9 @@ def with_info(op: Op, tensors: tuple, params: tuple = ()) -> tuple[Any, Tensor]:
     return found, wrap(hidden[-1], tensors[0]._storage.device)
 
 
-def raise_for(info: Tensor, name: str, text: Callable[[int], str], error: type[Exception] = LinAlgError) -> None:
+def raise_for(
+    info: Tensor, name: str, text: Callable[[int], str], error: type[Exception] = LinAlgError
+) -> None:
     """Raise for the first matrix of the batch whose info is not 0; on the meta device there is nothing to read."""
     if info._storage.device is META:
         return

@@ -7,25 +7,22 @@ made in linalg_factors.py.
 from __future__ import annotations
 
 import math
-import operator
-import warnings
 from collections.abc import Sequence
 from typing import Any
 
 from ..autograd.entry import Op
-from ..autograd.record import operation, primitive, title
-from ..dtypes import COMPLEX, FLOATING, INTEGRAL, int32
+from ..autograd.record import operation, title
+from ..dtypes import FLOATING, INTEGRAL, int32
 from ..graph.node import Node
 from ..graph.registry import PICK
 from ..ops import factorizations, linalg
-from ..ops.contraction import transposed
 from ..ops.factorizations import inverse_order, unit_lower, upper_factor
 from ..ops.linalg import solve_rule, solve_triangular_rule
 from ..ops.matrices import adjoint, identity, lower, rows_at, upper
 from ..results import named
 from ..shapes import broadcast
 from ..tensor import Tensor, array_of, dtype_of, shape_of
-from .arguments import lacking, need_tensor
+from .arguments import need_tensor
 from .creation import zeros
 from .linalg_checks import (
     need_kernel,
@@ -78,7 +75,10 @@ _SOLVE = Op(
 )
 _INV = Op(
     "LinalgInvExBackward0",
-    lambda a: (PICK(found := linalg.solve(a, identity(a.shape[-1], a.shape[-1], a.dtype)), 0), PICK(found, 1)),
+    lambda a: (
+        PICK(found := linalg.solve(a, identity(a.shape[-1], a.shape[-1], a.dtype)), 0),
+        PICK(found, 1),
+    ),
     lambda g, outs, ins, needs: (-(adjoint(outs[0]) @ g @ adjoint(outs[0])),),
     visible=1,
 )
@@ -252,7 +252,9 @@ def triangular_solve(
     need_kernel(A, "triangular_solve_cpu")
     broadcast(shape_of(A)[:-2], shape_of(b)[:-2])
     coefficient = turned(A) if transpose else A
-    found = operation(_SOLVE_TRIANGULAR, (coefficient, b), (bool(upper) != bool(transpose), bool(unitriangular)))
+    found = operation(
+        _SOLVE_TRIANGULAR, (coefficient, b), (bool(upper) != bool(transpose), bool(unitriangular))
+    )
     lead = shape_of(found)[:-2]
     copy = A.expand((*lead, *shape_of(A)[-2:])).clone()
     return named("triangular_solve", "solution", "cloned_coefficient")(found, copy)
@@ -287,7 +289,9 @@ def cholesky_solve(B: Tensor, L: Tensor, upper: bool = False) -> Tensor:
     """
     for x, letter in ((B, "b"), (L, "u")):
         if x.dim() < 2:
-            raise RuntimeError(f"{letter} should have at least 2 dimensions, but has {x.dim()} dimensions instead")
+            raise RuntimeError(
+                f"{letter} should have at least 2 dimensions, but has {x.dim()} dimensions instead"
+            )
     _need_older("cholesky_solve", B, L)
     need_kernel(B, "cholesky_solve_cpu")
     broadcast(shape_of(L)[:-2], shape_of(B)[:-2])
@@ -368,7 +372,9 @@ def ldl_solve(LD: Tensor, pivots: Tensor, B: Tensor, *, hermitian: bool = False)
     name = "torch.linalg.ldl_solve"
     need_square(name, LD)
     if B.dim() < 2:
-        raise RuntimeError(f"{name}: Expected B to have at least 2 dimensions, but it has {B.dim()} dimensions instead")
+        raise RuntimeError(
+            f"{name}: Expected B to have at least 2 dimensions, but it has {B.dim()} dimensions instead"
+        )
     if shape_of(pivots) != shape_of(LD)[:-1]:
         raise RuntimeError(
             f"{name}: Expected LD.shape[:-1] and pivots.shape to be the same, but got pivots with shape "
@@ -377,7 +383,9 @@ def ldl_solve(LD: Tensor, pivots: Tensor, B: Tensor, *, hermitian: bool = False)
     if dtype_of(pivots).category != INTEGRAL:
         raise RuntimeError(f"{name}: Expected pivots to be integers. Got {title(dtype_of(pivots))}")
     if dtype_of(LD) is not dtype_of(B):
-        raise RuntimeError(f"{name}: LD dtype{title(dtype_of(LD))} does not match b dtype {title(dtype_of(B))}")
+        raise RuntimeError(
+            f"{name}: LD dtype{title(dtype_of(LD))} does not match b dtype {title(dtype_of(B))}"
+        )
     need_kernel(LD, "ldl_solve_cpu")
     broadcast(shape_of(LD)[:-2], shape_of(B)[:-2])
     return operation(_LDL_SOLVE, (LD, pivots, B), (bool(hermitian),))
@@ -426,7 +434,9 @@ def _need_least_squares(A: Tensor, B: Tensor, driver: str) -> None:
             f"other's dtype {title(dtype_of(B))}"
         )
     if A.dim() - B.dim() not in (0, 1) and B.dim() != 1 and A.dim() < B.dim():
-        raise RuntimeError(f"{name}: input.dim() must be greater or equal to other.dim() and (input.dim() - other.dim()) <= 1")
+        raise RuntimeError(
+            f"{name}: input.dim() must be greater or equal to other.dim() and (input.dim() - other.dim()) <= 1"
+        )
     if driver not in _DRIVERS:
         raise RuntimeError(f"{name}: parameter `driver` should be one of (gels, gelsy, gelsd, gelss)")
     if dtype_of(A).category < FLOATING or dtype_of(A).itemsize < 4:
@@ -461,7 +471,9 @@ def lstsq(A: Tensor, B: Tensor, rcond: float | None = None, *, driver: str | Non
     given = driver != "gelsy" and m > n and (driver == "gels" or bool((array_of(rank) == n).all()))
     return named("linalg_lstsq", "solution", "residuals", "rank", "singular_values")(
         found.squeeze(-1) if vector else found,
-        (residuals.squeeze(-1) if vector and False else residuals) if given else zeros(0, dtype=real, device=device),
+        (residuals.squeeze(-1) if vector and False else residuals)
+        if given
+        else zeros(0, dtype=real, device=device),
         zeros(0, dtype=dtype_of(rank), device=device) if driver == "gels" else rank,
         singular if driver in ("gelsd", "gelss") else zeros(0, dtype=real, device=device),
     )

@@ -159,7 +159,7 @@ def _rms_rule(g: Node, outs: tuple, ins: tuple, needs: tuple, count: int, eps: f
 
 
 _rms = widened("FusedRmsNormBackward0", _rms_forward, _rms_rule, visible=1)
-_EPSILON = {"float64": 2.220446049250313e-16}
+_EPSILON = {"float64": 2.220446049250313e-16, "complex128": 2.220446049250313e-16}
 
 
 def _smallest_step(dtype: DType) -> float:
@@ -179,11 +179,15 @@ def rms_norm(
     Source: torch.nn.functional.rms_norm; Zhang and Sennrich 2019.
     """
     shape = _check_last("rms_norm", input, normalized_shape, weight, None, "")
-    need_floating("rms_norm", input, "rms_norm")
+    need_floating("rms_norm", input, "rms_norm", complex_too=True)
     if eps is None:
         eps = _smallest_step(dtype_of(input))
     if weight is not None and dtype_of(weight) is not dtype_of(input):
         weight = weight.to(dtype_of(input))
+    if input.is_complex():
+        dims = tuple(range(input.dim() - len(shape), input.dim()))
+        unit = input * ((input * input).mean(dims, True) + eps).rsqrt()
+        return unit if weight is None else unit * weight
     return operation(_rms, (input, weight), (len(shape), eps))
 
 

@@ -202,7 +202,11 @@ def normal(
 
 def _without_gradient(name: str, drawn: Tensor, *inputs: Any) -> Tensor:
     """What was drawn does not follow its parameters: their gradients are zeros."""
-    op = Op(name, lambda out, *ins: out.copy(), lambda g, out, ins, needs: (None, *(constant(0, i.dtype).expand(i.shape) for i in ins[1:])))
+    op = Op(
+        name,
+        lambda out, *ins: out.copy(),
+        lambda g, out, ins, needs: (None, *(constant(0, i.dtype).expand(i.shape) for i in ins[1:])),
+    )
     return operation(op, (drawn, *(i for i in inputs if isinstance(i, Tensor))))
 
 

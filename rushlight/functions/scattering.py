@@ -357,7 +357,9 @@ def masked_fill(input: Tensor, mask: Tensor, value: Any) -> Tensor:
                 f"masked_fill_ only supports a 0-dimensional value tensor, but got tensor with {value.dim()} dimension(s)."
             )
         if dtype_of(value).category == COMPLEX > dtype_of(input).category:
-            raise RuntimeError(f"value cannot be converted to type {_c_name(dtype_of(input))} without overflow")
+            raise RuntimeError(
+                f"value cannot be converted to type {_c_name(dtype_of(input))} without overflow"
+            )
         return operation(_MASKED_FILL, (input, mask, to_dtype(value, dtype_of(input))), (None,))
     if isinstance(value, complex) and dtype_of(input).category != COMPLEX:
         raise RuntimeError(f"value cannot be converted to type {_c_name(dtype_of(input))} without overflow")

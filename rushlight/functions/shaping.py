@@ -860,7 +860,9 @@ def _seen_as(name: str) -> None:
 
     def written(self: Tensor, *args: Any, **kwargs: Any) -> Tensor:
         if isinstance(self._edge, AccumulateGrad):
-            raise RuntimeError(f"a leaf Variable that requires grad is being used in an in-place operation. ({name}_)")
+            raise RuntimeError(
+                f"a leaf Variable that requires grad is being used in an in-place operation. ({name}_)"
+            )
         made = compute(self, *args, **kwargs)
         seen = made._view
         base = None if self._view is None else self._view.base

@@ -204,7 +204,12 @@ det = Primitive(
     numpy=lambda np, a: np.linalg.det(a),
     vjp=lambda g, out, a: column_of(column_of(g)) * cofactors(a).conj(),
     grad_name="LinalgDetBackward0",
-    samples=(call(Array((3, 3), 0, 4)), call((2, 1, 1)), call((0, 0)), call(Array((2, 2), dtype="complex128"))),
+    samples=(
+        call(Array((3, 3), 0, 4)),
+        call((2, 1, 1)),
+        call((0, 0)),
+        call(Array((2, 2), dtype="complex128")),
+    ),
 )
 
 

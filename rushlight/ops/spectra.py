@@ -15,7 +15,16 @@ from ..graph.node import Node
 from ..graph.registry import OPAQUE, PICK, Primitive
 from .elementwise import complex_
 from .linalg import each_matrix, solution
-from .matrices import adjoint, column_of, columns_part, main_diagonal, of_diagonal, row_of, rows_part, with_diagonal
+from .matrices import (
+    adjoint,
+    column_of,
+    columns_part,
+    main_diagonal,
+    of_diagonal,
+    row_of,
+    rows_part,
+    with_diagonal,
+)
 from .samples import Array, call
 
 PHASE_TOLERANCE = 1e-2

@@ -67,7 +67,9 @@ class Adagrad(Updating):
         start = complex(start, start) if p.is_complex() else start
         return {"step": zero_step(), "sum": fn.full_like(p, start)}
 
-    def update(self, p: Node, g: Node, held: dict[str, Any], group: dict[str, Any]) -> tuple[Node, dict[str, Node]]:
+    def update(
+        self, p: Node, g: Node, held: dict[str, Any], group: dict[str, Any]
+    ) -> tuple[Node, dict[str, Node]]:
         step = next_step(held)
         g = decayed(p, g, group)
         rate = number(group["lr"]) / (1 + (step - 1) * group["lr_decay"])
@@ -116,7 +118,9 @@ class Adadelta(Updating):
     def init_state(self, p: Tensor, group: dict[str, Any]) -> dict[str, Any]:
         return {"step": zero_step(), "square_avg": fn.zeros_like(p), "acc_delta": fn.zeros_like(p)}
 
-    def update(self, p: Node, g: Node, held: dict[str, Any], group: dict[str, Any]) -> tuple[Node, dict[str, Node]]:
+    def update(
+        self, p: Node, g: Node, held: dict[str, Any], group: dict[str, Any]
+    ) -> tuple[Node, dict[str, Node]]:
         next_step(held)
         dtype = p.dtype
         g = decayed(p, g, group)
@@ -177,7 +181,9 @@ class RMSprop(Updating):
             held["grad_avg"] = fn.zeros_like(p)
         return held
 
-    def update(self, p: Node, g: Node, held: dict[str, Any], group: dict[str, Any]) -> tuple[Node, dict[str, Node]]:
+    def update(
+        self, p: Node, g: Node, held: dict[str, Any], group: dict[str, Any]
+    ) -> tuple[Node, dict[str, Node]]:
         next_step(held)
         dtype, alpha = p.dtype, group["alpha"]
         g = decayed(p, g, group)
@@ -193,5 +199,3 @@ class RMSprop(Updating):
             away = node_of(held["momentum_buffer"]) * scalar(group["momentum"], dtype) + away
             changed["momentum_buffer"] = away
         return p - away * scalar(number(group["lr"]), dtype), changed
-
-

@@ -53,7 +53,9 @@ class Adamax(Updating):
     def init_state(self, p: Tensor, group: dict[str, Any]) -> dict[str, Any]:
         return {"step": zero_step(), "exp_avg": fn.zeros_like(p), "exp_inf": fn.zeros_like(p)}
 
-    def update(self, p: Node, g: Node, held: dict[str, Any], group: dict[str, Any]) -> tuple[Node, dict[str, Node]]:
+    def update(
+        self, p: Node, g: Node, held: dict[str, Any], group: dict[str, Any]
+    ) -> tuple[Node, dict[str, Node]]:
         step, dtype = next_step(held), p.dtype
         beta1, beta2 = group["betas"]
         g = decayed(p, g, group)
@@ -101,9 +103,16 @@ class NAdam(Updating):
 
     def init_state(self, p: Tensor, group: dict[str, Any]) -> dict[str, Any]:
         one = from_array(np.array(1.0, np.float32))
-        return {"step": zero_step(), "mu_product": one, "exp_avg": fn.zeros_like(p), "exp_avg_sq": fn.zeros_like(p)}
+        return {
+            "step": zero_step(),
+            "mu_product": one,
+            "exp_avg": fn.zeros_like(p),
+            "exp_avg_sq": fn.zeros_like(p),
+        }
 
-    def update(self, p: Node, g: Node, held: dict[str, Any], group: dict[str, Any]) -> tuple[Node, dict[str, Node]]:
+    def update(
+        self, p: Node, g: Node, held: dict[str, Any], group: dict[str, Any]
+    ) -> tuple[Node, dict[str, Node]]:
         step, dtype = next_step(held), p.dtype
         beta1, beta2 = group["betas"]
         lr, decay = number(group["lr"]), group["weight_decay"]
@@ -156,7 +165,9 @@ class RAdam(Updating):
     def init_state(self, p: Tensor, group: dict[str, Any]) -> dict[str, Any]:
         return {"step": zero_step(), "exp_avg": fn.zeros_like(p), "exp_avg_sq": fn.zeros_like(p)}
 
-    def update(self, p: Node, g: Node, held: dict[str, Any], group: dict[str, Any]) -> tuple[Node, dict[str, Node]]:
+    def update(
+        self, p: Node, g: Node, held: dict[str, Any], group: dict[str, Any]
+    ) -> tuple[Node, dict[str, Node]]:
         step, dtype = next_step(held), p.dtype
         beta1, beta2 = group["betas"]
         lr, decay = number(group["lr"]), group["weight_decay"]

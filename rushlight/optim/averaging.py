@@ -56,7 +56,9 @@ class ASGD(Updating):
         rate = _float32(number(group["lr"]))
         return {"step": zero_step(), "eta": rate, "mu": _float32(1.0), "ax": fn.zeros_like(p)}
 
-    def update(self, p: Node, g: Node, held: dict[str, Any], group: dict[str, Any]) -> tuple[Node, dict[str, Node]]:
+    def update(
+        self, p: Node, g: Node, held: dict[str, Any], group: dict[str, Any]
+    ) -> tuple[Node, dict[str, Node]]:
         step, dtype = next_step(held), p.dtype
         eta, mu, lr = held["eta"].item(), held["mu"].item(), number(group["lr"])
         g = decayed(p, g, group)
@@ -108,7 +110,9 @@ class Rprop(Updating):
         start = complex(lr, lr) if p.is_complex() else lr
         return {"step": zero_step(), "prev": fn.zeros_like(p), "step_size": fn.full_like(p, start)}
 
-    def update(self, p: Node, g: Node, held: dict[str, Any], group: dict[str, Any]) -> tuple[Node, dict[str, Node]]:
+    def update(
+        self, p: Node, g: Node, held: dict[str, Any], group: dict[str, Any]
+    ) -> tuple[Node, dict[str, Node]]:
         next_step(held)
         dtype = p.dtype
         less, more = (scalar(e, dtype) for e in group["etas"])

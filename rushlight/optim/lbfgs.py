@@ -71,7 +71,9 @@ class LBFGS(Optimizer):
                 seen.add_(direction[at : at + n].view(seen.shape), alpha=rate)
                 at += n
 
-    def _try(self, closure: Callable, start: list[Tensor], rate: float, direction: Tensor) -> tuple[float, Tensor]:
+    def _try(
+        self, closure: Callable, start: list[Tensor], rate: float, direction: Tensor
+    ) -> tuple[float, Tensor]:
         """(loss, gradient) at a point along the direction; the parameters are put back."""
         self._move(rate, direction)
         loss = float(closure())
@@ -131,7 +133,12 @@ class LBFGS(Optimizer):
                 start = [p.clone() for p in self._params]
                 direction = d
                 loss, g, t, used = strong_wolfe(
-                    lambda rate: self._try(closure, start, rate, direction), float(t), d, loss, g, slope  # noqa: B023
+                    lambda rate: self._try(closure, start, rate, direction),
+                    float(t),
+                    d,
+                    loss,
+                    g,
+                    slope,  # noqa: B023
                 )
                 self._move(t, d)
                 small = float(g.abs().max()) <= group["tolerance_grad"]

@@ -12,7 +12,12 @@ from ..ops.contraction import transposed
 from ..tensor import Tensor, node_of
 from .optimizer import Updating, check_range, next_step, number, scalar, zero_step
 
-_EPSILON = {"float32": 1.1920928955078125e-07, "float64": 2.220446049250313e-16, "float16": 0.0009765625, "bfloat16": 0.0078125}
+_EPSILON = {
+    "float32": 1.1920928955078125e-07,
+    "float64": 2.220446049250313e-16,
+    "float16": 0.0009765625,
+    "bfloat16": 0.0078125,
+}
 
 
 class Adafactor(Updating):
@@ -53,7 +58,15 @@ class Adafactor(Updating):
             raise ValueError(f"weight_decay should be >= 0 but is: {weight_decay}")
         super().__init__(
             params,
-            dict(lr=lr, beta2_decay=beta2_decay, eps=eps, d=d, weight_decay=weight_decay, foreach=foreach, maximize=maximize),
+            dict(
+                lr=lr,
+                beta2_decay=beta2_decay,
+                eps=eps,
+                d=d,
+                weight_decay=weight_decay,
+                foreach=foreach,
+                maximize=maximize,
+            ),
         )
 
     def init_state(self, p: Tensor, group: dict[str, Any]) -> dict[str, Any]:
@@ -63,7 +76,9 @@ class Adafactor(Updating):
         row[-1] = column[-2] = 1
         return {"step": zero_step(), "row_var": p.new_zeros(row), "col_var": p.new_zeros(column)}
 
-    def update(self, p: Node, g: Node, held: dict[str, Any], group: dict[str, Any]) -> tuple[Node, dict[str, Node]]:
+    def update(
+        self, p: Node, g: Node, held: dict[str, Any], group: dict[str, Any]
+    ) -> tuple[Node, dict[str, Node]]:
         step, dtype = next_step(held), p.dtype
         lr = number(group["lr"])
         eps1, eps2 = group["eps"]
@@ -78,7 +93,9 @@ class Adafactor(Updating):
         size = (_root_mean_square(update) / scalar(group["d"], dtype)).maximum(1.0)
         return p - update * (alpha / size), changed
 
-    def _variance(self, g: Node, held: dict[str, Any], rest: Node, dtype: Any, eps: float) -> tuple[Node, dict]:
+    def _variance(
+        self, g: Node, held: dict[str, Any], rest: Node, dtype: Any, eps: float
+    ) -> tuple[Node, dict]:
         if len(g.shape) < 2:
             v = node_of(held["variance"])
             v = v + (g * g - v) * rest
@@ -135,12 +152,16 @@ class Muon(Updating):
         for group in self.param_groups:
             for p in group["params"]:
                 if p.dim() != 2:
-                    raise ValueError(f"Muon only supports 2D parameters whereas we found a parameter with size: {p.size()}")
+                    raise ValueError(
+                        f"Muon only supports 2D parameters whereas we found a parameter with size: {p.size()}"
+                    )
 
     def init_state(self, p: Tensor, group: dict[str, Any]) -> dict[str, Any]:
         return {"momentum_buffer": fn.zeros_like(p)}
 
-    def update(self, p: Node, g: Node, held: dict[str, Any], group: dict[str, Any]) -> tuple[Node, dict[str, Node]]:
+    def update(
+        self, p: Node, g: Node, held: dict[str, Any], group: dict[str, Any]
+    ) -> tuple[Node, dict[str, Node]]:
         dtype, momentum = p.dtype, group["momentum"]
         lr = number(group["lr"])
         rest = scalar(1 - momentum, dtype)

@@ -13,7 +13,9 @@ from ..tensor import Tensor
 Point = tuple[float, float, Any, float]  # (step length, loss, gradient, slope)
 
 
-def _cubic(x1: float, f1: float, g1: float, x2: float, f2: float, g2: float, low: float, high: float) -> float:
+def _cubic(
+    x1: float, f1: float, g1: float, x2: float, f2: float, g2: float, low: float, high: float
+) -> float:
     """The minimum, inside [low, high], of the cubic with these values and slopes; the middle when it has none."""
     d1 = g1 + g2 - 3 * (f1 - f2) / (x1 - x2)
     square = d1**2 - g1 * g2
@@ -57,7 +59,15 @@ def strong_wolfe(
 
 
 def _bracket(
-    evaluate: Callable, t: float, d: Tensor, f: float, g: Tensor, slope: float, c1: float, c2: float, most: int
+    evaluate: Callable,
+    t: float,
+    d: Tensor,
+    f: float,
+    g: Tensor,
+    slope: float,
+    c1: float,
+    c2: float,
+    most: int,
 ) -> tuple[list[Point], bool, int, int]:
     """Two points with an acceptable one between them, or one acceptable point."""
     before: Point = (0.0, f, g.clone(), slope)

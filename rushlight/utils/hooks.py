@@ -1,2 +1,1 @@
 """`torch.utils.hooks`: handles of hooks."""
-

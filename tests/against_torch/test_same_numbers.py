@@ -4,8 +4,6 @@ import numpy as np
 import pytest
 from sklearn.datasets import load_digits
 
-import rushlight
-
 torch = pytest.importorskip("torch")
 
 
@@ -38,7 +36,7 @@ def train(library, epochs=1):
 
 @pytest.mark.filterwarnings("ignore")
 def test_a_cnn_on_digits():
-    import rushlight.utils.data  # noqa: F401
+    import rushlight.utils.data
 
     ours, theirs = train(rushlight), train(torch)
     for a, b in zip(ours[0], theirs[0]):

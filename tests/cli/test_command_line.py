@@ -40,7 +40,14 @@ def weights(folder):
 def test_train_leaves_checkpoint_metrics_pictures_and_page(capsys):
     assert command("train", "digits", "--model", "mlp", "--epochs", 4, "--limit", 600, "--out", "run") == 0
     names = {p.name for p in Path("run").iterdir()}
-    assert {"checkpoint.pt", "metrics.json", "report.html", "confusion_matrix.png", "learning_curves.png", "roc.png"} <= names
+    assert {
+        "checkpoint.pt",
+        "metrics.json",
+        "report.html",
+        "confusion_matrix.png",
+        "learning_curves.png",
+        "roc.png",
+    } <= names
     metrics = json.loads(Path("run/metrics.json").read_text())
     assert metrics["results"]["accuracy"] > 0.8 and len(metrics["history"]) == 4
     page = Path("run/report.html").read_text()
@@ -69,7 +76,9 @@ def test_csv_files_are_classified_and_regressed(capsys):
     Path("kinds.csv").write_text("a,b,kind\n" + "\n".join(rows) + "\n")
     assert command("train", "csv:kinds.csv", "--epochs", 30, "--out", "kinds") == 0
     assert json.loads(Path("kinds/metrics.json").read_text())["results"]["accuracy"] > 0.9
-    Path("sums.csv").write_text("a,b,sum\n" + "\n".join(f"{a:.4f},{b:.4f},{a + 2 * b:.4f}" for a, b in x) + "\n")
+    Path("sums.csv").write_text(
+        "a,b,sum\n" + "\n".join(f"{a:.4f},{b:.4f},{a + 2 * b:.4f}" for a, b in x) + "\n"
+    )
     assert command("train", "csv:sums.csv", "--epochs", 30, "--out", "sums") == 0
     assert Path("sums/residuals.png").exists()
     capsys.readouterr()
@@ -84,7 +93,9 @@ def test_a_folder_of_pictures():
     for name, level in (("dark", 40), ("light", 200)):
         Path("pictures", name).mkdir(parents=True)
         for i in range(10):
-            Image.fromarray(rng.integers(level, level + 40, (12, 12, 3), dtype=np.uint8)).save(f"pictures/{name}/{i}.png")
+            Image.fromarray(rng.integers(level, level + 40, (12, 12, 3), dtype=np.uint8)).save(
+                f"pictures/{name}/{i}.png"
+            )
     source = open_source("images:pictures")
     assert source.classes == ["dark", "light"] and len(source.train) == 16 and len(source.held_out) == 4
     assert command("train", "images:pictures", "--model", "linear", "--epochs", 5, "--out", "run") == 0
@@ -144,7 +155,10 @@ def test_run_passes_arguments_and_status(tmp_path):
         "print(sys.argv[1:], __name__, torch.ones(2).sum().item())\nsys.exit(3)\n"
     )
     done = subprocess.run(
-        [sys.executable, "-m", "rushlight", "run", "program.py", "--flag", "7"], env=environment(), capture_output=True, text=True
+        [sys.executable, "-m", "rushlight", "run", "program.py", "--flag", "7"],
+        env=environment(),
+        capture_output=True,
+        text=True,
     )
     assert done.returncode == 3 and done.stdout == "['--flag', '7'] __main__ 2.0\n", done.stderr
 
@@ -156,7 +170,11 @@ def test_run_reaches_child_processes():
         "    with mp.get_context('spawn').Pool(1) as pool:\n        print(pool.map(work, [torch.zeros(2)]))\n"
     )
     done = subprocess.run(
-        [sys.executable, "-m", "rushlight", "run", "spawning.py"], env=environment(), capture_output=True, text=True, timeout=60
+        [sys.executable, "-m", "rushlight", "run", "spawning.py"],
+        env=environment(),
+        capture_output=True,
+        text=True,
+        timeout=60,
     )
     assert done.stdout == "[[1.0, 1.0]]\n", done.stderr
 

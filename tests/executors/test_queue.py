@@ -80,7 +80,9 @@ def test_an_error_in_one_value_leaves_the_others():
     x = torch.ones(3)
     good = x + 1
     bad = x[torch.tensor([7])]
-    with pytest.raises(IndexError, match=r"index 7 is out of bounds for dimension 0 with size 3.*test_queue\.py:\d+"):
+    with pytest.raises(
+        IndexError, match=r"index 7 is out of bounds for dimension 0 with size 3.*test_queue\.py:\d+"
+    ):
         bad.tolist()
     assert good.tolist() == [2, 2, 2]
     assert (good * 2).tolist() == [4, 4, 4]

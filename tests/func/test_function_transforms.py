@@ -147,7 +147,9 @@ def test_ensembles_of_modules():
     params, buffers = stack_module_state(models)
     assert params["weight"].shape == (3, 1, 2) and params["weight"].requires_grad
     x = torch.ones(4, 2)
-    out = vmap(lambda p, b, x: functional_call(models[0], (p, b), (x,)), in_dims=(0, 0, None))(params, buffers, x)
+    out = vmap(lambda p, b, x: functional_call(models[0], (p, b), (x,)), in_dims=(0, 0, None))(
+        params, buffers, x
+    )
     torch.testing.assert_close(out, torch.stack([m(x) for m in models]))
     out.sum().backward()
     assert params["bias"].grad.tolist() == [[4.0]] * 3

@@ -79,7 +79,9 @@ def test_views_and_writes_agree_with_numpy(program):
 
 
 @settings(max_examples=60, deadline=None)
-@given(st.lists(st.sampled_from(["mul", "sin", "view", "write", "sum"]), min_size=1, max_size=8), st.booleans())
+@given(
+    st.lists(st.sampled_from(["mul", "sin", "view", "write", "sum"]), min_size=1, max_size=8), st.booleans()
+)
 def test_gradients_agree_with_differences(steps, read):
     def run(x):
         y = x * 1.5

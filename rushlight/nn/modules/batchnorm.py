@@ -135,6 +135,9 @@ class _BatchNorm(_NormBase):
             running_mean = running_var = None
         if factor is None:
             factor = 0.0
+        return self._normalized(input, running_mean, running_var, weight, bias, use_batch, factor)
+
+    def _normalized(self, input, running_mean, running_var, weight, bias, use_batch, factor):
         return F.batch_norm(input, running_mean, running_var, weight, bias, use_batch, factor, self.eps)
 
 
@@ -260,8 +263,7 @@ class LazyBatchNorm3d(_Check5d, _LazyNormBase, _BatchNorm):
 class SyncBatchNorm(_BatchNorm):
     """Batch normalization of (N, C, *) with the statistics of all processes of a group.
 
-    In one process it is BatchNorm of any number of dimensions; across processes DistributedDataParallel,
-    which knows the group, gives `_reduce_statistics` its meaning.
+    In one process, and in evaluation, it is BatchNorm of any number of dimensions.
     Args:
         process_group: the group whose batches count as one; None: all processes.
     Raises:
@@ -298,6 +300,14 @@ class SyncBatchNorm(_BatchNorm):
             raise ValueError(f"expected at least 2D input (got {input.dim()}D input)")
         if input.size(1) == 0:
             raise ValueError("SyncBatchNorm number of input channels should be non-zero")
+
+    def _normalized(self, input, running_mean, running_var, weight, bias, use_batch, factor):
+        from ...distributed.batch_statistics import batch_norm_over, group_of_several  # sockets and all
+
+        group = group_of_several(self.process_group) if use_batch and self.training else None
+        if group is None:
+            return super()._normalized(input, running_mean, running_var, weight, bias, use_batch, factor)
+        return batch_norm_over(group, input, running_mean, running_var, weight, bias, factor, self.eps)
 
     @classmethod
     def convert_sync_batchnorm(cls, module, process_group=None):
