@@ -78,7 +78,7 @@ def set_printoptions(
 
 
 def get_printoptions() -> dict[str, Any]:
-    """The options in force, as keyword arguments of `set_printoptions`. Source: torch.get_printoptions."""
+    """The options in force, as keyword arguments of `set_printoptions`."""
     return dataclasses.asdict(PRINT_OPTS)
 
 
@@ -86,10 +86,11 @@ def get_printoptions() -> dict[str, Any]:
 def printoptions(**options: Any) -> Iterator[None]:
     """Options for the length of a `with` block; arguments as of `set_printoptions`.
 
-    Source: torch.printoptions.
+    Source: torch._tensor_str.printoptions.
     Example:
         >>> import rushlight as torch
-        >>> with torch.printoptions(precision=1):
+        >>> from rushlight.printing import printoptions
+        >>> with printoptions(precision=1):
         ...     print(torch.tensor([0.25]))
         tensor([0.2])
     """

@@ -107,7 +107,7 @@ def _recorded(entry: Entry, g: Any) -> list[Tensor | None]:
         got, held = nodes[: len(gs)], nodes[len(gs) :]
         held = tuple(h if h is not None else v for h, v in zip(held, values))
         held = _with_hidden(entry, values, held)
-        results = entry.rule(tuple(got) if several else got[0], held)
+        results: Any = entry.rule(tuple(got) if several else got[0], held)
         present[:] = [i for i, r in enumerate(results) if r is not None]
         bound[:] = [not met.isdisjoint(topological((results[i],), met)) for i in present]
         return tuple(results[i] for i in present)

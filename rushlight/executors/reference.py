@@ -7,6 +7,7 @@ float32 and rounded once, as PyTorch does on the CPU.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from time import perf_counter_ns
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -45,8 +46,11 @@ class Program:
         self.roots = [slot[n] for n in roots]
         self.steps = _steps(order, slot, set(self.roots))
 
-    def run(self, arrays: Sequence[np.ndarray]) -> list[np.ndarray]:
-        """The values of the roots; an error notes in `place` the node that failed."""
+    def run(self, arrays: Sequence[np.ndarray], note: Callable | None = None) -> list[np.ndarray]:
+        """The values of the roots; an error notes in `place` the node that failed.
+
+        note: called after each step with (its node's place in the graph, start, end in nanoseconds, result).
+        """
         slots: list[Any] = [None] * self.size
         for i, array in self.constants:
             slots[i] = array
@@ -54,7 +58,12 @@ class Program:
             slots[i] = array
         with np.errstate(all="ignore"):
             for step in self.steps:
+                if note is None:
+                    _run_step(step, slots)
+                    continue
+                start = perf_counter_ns()
                 _run_step(step, slots)
+                note(step.place, start, perf_counter_ns(), slots[step.target])
         return [_owned(slots[i]) for i in self.roots]
 
 

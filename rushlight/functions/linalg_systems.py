@@ -18,7 +18,8 @@ from ..graph.registry import PICK
 from ..ops import factorizations, linalg
 from ..ops.factorizations import inverse_order, unit_lower, upper_factor
 from ..ops.linalg import solve_rule, solve_triangular_rule
-from ..ops.matrices import adjoint, identity, lower, rows_at, upper
+from ..ops.matrices import adjoint, identity, rows_at
+from ..ops.spectra import pinv_rule, pseudo_inverse
 from ..results import named
 from ..shapes import broadcast
 from ..tensor import Tensor, array_of, dtype_of, shape_of
@@ -35,7 +36,6 @@ from .linalg_checks import (
     raise_for,
     with_info,
 )
-from .linalg_pinv import pinv_rule, pseudo_inverse
 from .register import function
 from .shaping import movedim, reshape, transpose
 
@@ -269,14 +269,6 @@ def _cholesky_solve(b: Node, factor: Node, is_upper: bool) -> Node:
 
 
 _CHOLESKY_SOLVE = Op("CholeskySolveBackward0", _cholesky_solve)
-
-
-def _factor_of(factor: Tensor, is_upper: bool) -> Tensor:
-    triangle = _TRIU if is_upper else _TRIL
-    return operation(triangle, (factor,))
-
-
-_TRIU, _TRIL = Op("TriuBackward0", upper), Op("TrilBackward0", lower)
 
 
 @function()

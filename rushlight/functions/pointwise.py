@@ -323,7 +323,7 @@ def where(condition: Tensor, input: Any = None, other: Any = None) -> Any:
             raise RuntimeError(
                 f"where expected condition to be a boolean tensor, but got a tensor with dtype {condition.dtype}"
             )
-        condition = condition != 0
+        condition = condition.ne(0)
     a, b = operands("where", input, other)
     return primitive(ops.where, (condition, a, b))
 

@@ -739,9 +739,13 @@ def _repeated(x: Node, times: tuple) -> Node:
 
 
 _repeat = Op("RepeatBackward0", _repeated)
-Tensor.repeat = lambda self, *args, repeats=None: (
-    repeat(self, *args) if repeats is None else repeat(self, repeats)
-)  # type: ignore[attr-defined]
+
+
+def _repeat_keyword(input: Tensor, *args: Any, repeats: Any = None) -> Tensor:
+    return repeat(input, *args) if repeats is None else repeat(input, repeats)
+
+
+Tensor.repeat = _repeat_keyword  # type: ignore[attr-defined]
 
 
 @function()

@@ -46,7 +46,7 @@ def _folded(np: Any, ufunc: Any, x: Any, dims: tuple, keepdim: bool) -> Any:
     n = math.prod(tail)
     if not 1 < n <= 32 or x.size < 512 * n or dims[0] != x.ndim - len(dims):
         return ufunc.reduce(x, axis=dims, keepdims=keepdim, dtype=x.dtype)
-    out = None
+    out: Any = None
     for place in np.ndindex(*tail):
         part = x[(..., *place)]
         out = part.copy() if out is None else ufunc(out, part, out=out)

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from ..dtypes import int32
+from ..dtypes import DType, int32
 from ..graph.node import Node
 from ..graph.registry import OPAQUE, PICK, Primitive
 from .elementwise import complex_
@@ -259,3 +259,47 @@ def svdvals_rule(g: Node | None, a: Node) -> Node | None:
     """The gradient of A from that of its singular values."""
     found = svd(a, False)
     return svd_rule(None, g, None, *(PICK(found, i) for i in range(3)))
+
+
+# ---------------------------------------------------------------- pseudo-inverse
+
+
+def pseudo_inverse(a: Node, atol: Node | None = None, rtol: Node | None = None) -> Node:
+    """V diag(1 / s) U^H over the singular values above max(atol, rtol * largest); eps * max(m, n) by default."""
+    found = svd(a, False)
+    u, s, vh = (PICK(found, i) for i in range(3))
+    return adjoint(vh) @ (column_of(_reciprocals(s, s, atol, rtol, a).cast(a.dtype)) * adjoint(u))
+
+
+def hermitian_pseudo_inverse(a: Node, atol: Node | None, rtol: Node | None) -> Node:
+    """As pseudo_inverse, of a Hermitian matrix by its eigenvalues."""
+    found = eigh(a, "L")
+    w, v = PICK(found, 0), PICK(found, 1)
+    return v @ (column_of(_reciprocals(w, w.abs(), atol, rtol, a).cast(a.dtype)) * adjoint(v))
+
+
+def _reciprocals(values: Node, sizes: Node, atol: Node | None, rtol: Node | None, a: Node) -> Node:
+    """1 / values, and 0 for those that are too small."""
+    if not sizes.shape[-1]:
+        return values
+    largest = sizes.amax((len(sizes.shape) - 1,), False)
+    least = largest * machine_epsilon(sizes.dtype) * max(a.shape[-2:]) if rtol is None else largest * rtol
+    if atol is not None:
+        least = atol.maximum(least)
+    kept = sizes.gt(column_of(least))
+    return kept.where(kept.where(values, 1).reciprocal(), 0)
+
+
+def machine_epsilon(dtype: DType) -> float:
+    """The distance from 1 to the next number of float32 or float64 (or of their complex numbers)."""
+    return 2.0**-23 if dtype.to_real().name == "float32" else 2.0**-52
+
+
+def pinv_rule(g: Node, p: Node, a: Node) -> Node:
+    """The gradient of A from that of its pseudo-inverse P, after Golub and Pereyra (1973), for constant rank."""
+    (m, n), ph, gh = a.shape[-2:], adjoint(p), adjoint(g)
+    found = -(ph @ g @ ph)
+    if m > 0 and n > 0:
+        found = found + (identity(m, m, a.dtype) - a @ p) @ gh @ (p @ ph)
+        found = found + (ph @ p) @ gh @ (identity(n, n, a.dtype) - p @ a)
+    return found

@@ -6,6 +6,7 @@ as it goes and is written on tensors, not on nodes.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from typing import Any
 
@@ -131,15 +132,8 @@ class LBFGS(Optimizer):
                 if group["line_search_fn"] != "strong_wolfe":
                     raise RuntimeError("only 'strong_wolfe' is supported")
                 start = [p.clone() for p in self._params]
-                direction = d
-                loss, g, t, used = strong_wolfe(
-                    lambda rate: self._try(closure, start, rate, direction),
-                    float(t),
-                    d,
-                    loss,
-                    g,
-                    slope,  # noqa: B023
-                )
+                along = functools.partial(self._along, closure, start, d)
+                loss, g, t, used = strong_wolfe(along, float(t), d, loss, g, slope)
                 self._move(t, d)
                 small = float(g.abs().max()) <= group["tolerance_grad"]
             else:

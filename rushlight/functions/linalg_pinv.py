@@ -1,3 +1,0 @@
-"""The pseudo-inverse, and the rank that its tolerance decides on."""
-
-from __future__ import annotations
