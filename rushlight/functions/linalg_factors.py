@@ -16,7 +16,7 @@ from ..graph.registry import PICK
 from ..ops import factorizations as ops
 from ..ops.matrices import adjoint, identity, row_of, rows_numbered
 from ..results import named
-from ..tensor import Tensor, dtype_of, shape_of, wrap
+from ..tensor import Tensor, dtype_of, node_of, shape_of, wrap
 from .arguments import need_tensor
 from .creation import empty
 from .linalg_checks import (
@@ -169,8 +169,7 @@ _LU = Op(
 
 def _permutation(order: Tensor, dtype: Any) -> Tensor:
     """P with A = P L U, from the order of the rows; integer data, so without gradients."""
-    node = order._storage.node
-    assert node is not None
+    node = node_of(order)
     return wrap(rows_numbered(node.shape[-1]).eq(row_of(node)).cast(dtype), order._storage.device)
 
 
@@ -361,7 +360,7 @@ def ormqr(input: Tensor, tau: Tensor, other: Tensor, left: bool = True, transpos
     side, place = (-2, "-2") if left else (-1, "-1")
     if shape_of(other)[side] < tau.size(-1):
         raise RuntimeError(f"{name}: other.shape[{place}] must be greater than or equal to tau.shape[-1]")
-    if tau.size(-1) > min(shape_of(other)[side], shape_of(input)[-1]):
+    if tau.size(-1) != min(shape_of(other)[side], shape_of(input)[-1]):
         raise RuntimeError(
             f"{name}: tau.shape[-1] must be equal to min(other.shape[{place}], input.shape[-1])"
         )

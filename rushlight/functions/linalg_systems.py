@@ -19,7 +19,7 @@ from ..ops import factorizations, linalg
 from ..ops.factorizations import inverse_order, unit_lower, upper_factor
 from ..ops.linalg import solve_rule, solve_triangular_rule
 from ..ops.matrices import adjoint, identity, rows_at
-from ..ops.spectra import pinv_rule, pseudo_inverse
+from ..ops.spectra import machine_epsilon, pinv_rule, pseudo_inverse
 from ..results import named
 from ..shapes import broadcast
 from ..tensor import Tensor, array_of, dtype_of, shape_of
@@ -449,7 +449,7 @@ def lstsq(A: Tensor, B: Tensor, rcond: float | None = None, *, driver: str | Non
     driver = "gelsy" if driver is None else driver
     _need_least_squares(A, B, driver)
     m, n = shape_of(A)[-2:]
-    vector = A.dim() - 1 == B.dim() and shape_of(B) == shape_of(A)[:-1] or B.dim() == 1
+    vector = A.dim() - 1 == B.dim() and shape_of(B) == shape_of(A)[:-1]
     columns = B.unsqueeze(-1) if vector else B
     if shape_of(columns)[-2] != m:
         place = "-1" if vector else "-2"
@@ -457,22 +457,18 @@ def lstsq(A: Tensor, B: Tensor, rcond: float | None = None, *, driver: str | Non
     broadcast(shape_of(A)[:-2], shape_of(columns)[:-2])
     real = dtype_of(A).to_real()
     if rcond is None:
-        rcond = _epsilon(real) * max(m, n)
+        rcond = machine_epsilon(real) * max(m, n)
     found, residuals, rank, singular = operation(_LSTSQ, (A, columns), (float(rcond), driver))
     device = A._storage.device
     given = driver != "gelsy" and m > n and (driver == "gels" or bool((array_of(rank) == n).all()))
     return named("linalg_lstsq", "solution", "residuals", "rank", "singular_values")(
         found.squeeze(-1) if vector else found,
-        (residuals.squeeze(-1) if vector and False else residuals)
+        (residuals)
         if given
         else zeros(0, dtype=real, device=device),
         zeros(0, dtype=dtype_of(rank), device=device) if driver == "gels" else rank,
         singular if driver in ("gelsd", "gelss") else zeros(0, dtype=real, device=device),
     )
-
-
-def _epsilon(dtype: Any) -> float:
-    return 2.0**-23 if dtype.name == "float32" else 2.0**-52
 
 
 # ---------------------------------------------------------------- tensors as matrices

@@ -72,8 +72,8 @@ class LBFGS(Optimizer):
                 seen.add_(direction[at : at + n].view(seen.shape), alpha=rate)
                 at += n
 
-    def _try(
-        self, closure: Callable, start: list[Tensor], rate: float, direction: Tensor
+    def _along(
+        self, closure: Callable, start: list[Tensor], direction: Tensor, rate: float
     ) -> tuple[float, Tensor]:
         """(loss, gradient) at a point along the direction; the parameters are put back."""
         self._move(rate, direction)
