@@ -7,8 +7,11 @@ every range, so its time counts in the range that asked for it. `torch.profiler`
 from __future__ import annotations
 
 import functools
+import os
 import threading
+import traceback
 from collections.abc import Callable
+from pathlib import Path
 from time import perf_counter_ns
 from typing import Any
 
@@ -20,7 +23,7 @@ kineto_available = lambda: False
 
 
 class Recorder:
-    """Takes events down between `start` and `stop`."""
+    """Takes events down between `start` and `stop`. The stack is of the line that had the work done."""
 
     def __init__(
         self, shapes: bool = False, memory: bool = False, stack: bool = False, flops: bool = False
@@ -72,8 +75,7 @@ class Recorder:
         if self.shapes:
             event.input_shapes = [list(n.shape) if _single(n) else [] for n in node.inputs]
         if self.stack:
-            file, line = node.line
-            event.stack = [f"{file}({line})"]
+            event.stack = [f"{f.filename}({f.lineno}): {f.name}" for f in reversed(traceback.extract_stack()) if not _ours(f)]
         if self.memory:
             size = sum(a.nbytes for a in (result if isinstance(result, tuple) else (result,)))
             event.cpu_memory_usage = size
@@ -86,6 +88,11 @@ class Recorder:
 
 
 _active: list[Recorder] = []
+_HERE = str(Path(__file__).resolve().parent.parent) + os.sep
+
+
+def _ours(frame: traceback.FrameSummary) -> bool:
+    return frame.filename.startswith(_HERE)
 
 
 def _single(node: Node) -> bool:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from ..errors import OutOfMemoryError
+from ..functions.legacy import CUDA_TYPES
 from . import amp, nccl, nvtx
 from .memory import (
     caching_allocator_alloc,
@@ -32,6 +33,7 @@ from .memory import (
 MISSING = "Torch not compiled with CUDA enabled: rushlight runs on the CPU here (torch.cuda.is_available() is False)"
 default_generators: tuple = ()
 has_half = False
+globals().update(CUDA_TYPES)  # torch.cuda.FloatTensor and its kin
 
 
 def is_available() -> bool:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from types import GenericAlias
 from typing import Any
 
 
@@ -30,6 +31,8 @@ class Future:
         self._callbacks: list[Callable] = []
         self._drive: Callable[[], Any] | None = None
         self._lock = threading.Lock()
+
+    __class_getitem__ = classmethod(GenericAlias)  # Future[Tensor] in annotations
 
     def done(self) -> bool:
         """Whether the value, or an error, is there."""

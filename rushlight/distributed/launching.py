@@ -75,15 +75,17 @@ def launch(
             raise ValueError("launch: several nodes need a port, the same for all")
         port = free_port()
     started: list[subprocess.Popen] = []
-    before: dict[int, Any] = {}
 
     def pass_on(number: int, frame: Any) -> None:
         for process in started:
             if process.poll() is None:
                 process.send_signal(number)
 
-    for caught in (signal.SIGINT, signal.SIGTERM):
-        before[caught] = signal.signal(caught, pass_on)
+    # Ctrl-C reaches the processes by themselves: they share the terminal.
+    before = {
+        signal.SIGTERM: signal.signal(signal.SIGTERM, pass_on),
+        signal.SIGINT: signal.signal(signal.SIGINT, lambda number, frame: None),
+    }
     try:
         for local_rank in range(processes):
             environment = environment_of(local_rank, processes, nodes, node_rank, address, port, os.environ)

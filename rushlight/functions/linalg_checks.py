@@ -6,6 +6,7 @@ been computed when its call returns, since only its `info` tells whether the cal
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 from typing import Any
 
@@ -113,3 +114,17 @@ def refuse_gradient(g: Any, message: str, error: type[Exception] = NotImplemente
     parts = [x for x in (g if isinstance(g, tuple) else (g,)) if x is not None]
     if any(type(x) is Node and x.prim is not STAND_IN for x in parts):
         raise error(message)
+
+
+_warned: set[str] = set()
+
+
+def warn_deprecated(name: str, instead: str) -> None:
+    """PyTorch's warning, once a program, that a function of the top namespace has gone to torch.linalg."""
+    if name not in _warned:
+        _warned.add(name)
+        warnings.warn(
+            f"torch.{name} is deprecated in favor of {instead} and will be removed in a future PyTorch release.",
+            UserWarning,
+            stacklevel=4,
+        )

@@ -29,6 +29,7 @@ from .linalg_checks import (
     published,
     raise_for,
     refuse_gradient,
+    warn_deprecated,
     with_info,
 )
 from .register import function
@@ -93,6 +94,7 @@ def cholesky(A: Tensor, *, upper: bool = False) -> Tensor:
 @function("cholesky")
 def cholesky_of(input: Tensor, upper: bool = False) -> Tensor:
     """The Cholesky factor of positive definite matrices. Source: torch.cholesky, deprecated for torch.linalg.cholesky."""
+    warn_deprecated("cholesky", "torch.linalg.cholesky")
     need_kernel(need_square("cholesky", input), "cholesky_cpu")
     found, info = with_info(_OLD_CHOLESKY, (input,), (bool(upper),))
     raise_for(info, "cholesky", _not_positive)
@@ -186,6 +188,7 @@ def lu(A: Tensor, *, pivot: bool = True) -> Any:
 @function("lu")
 def lu_of(A: Tensor, pivot: bool = True, get_infos: bool = False, out: Any = None) -> Any:
     """(LU, pivots), and infos where asked for. Source: torch.lu, deprecated for torch.linalg.lu_factor."""
+    warn_deprecated("lu", "torch.linalg.lu_factor / torch.linalg.lu_factor_ex")
     found = lu_factor_ex(A, pivot=pivot)
     return tuple(found) if get_infos else tuple(found[:2])
 
@@ -269,6 +272,7 @@ def qr(A: Tensor, mode: str = "reduced") -> Any:
 @function("qr")
 def qr_of(input: Tensor, some: bool = True) -> Any:
     """(Q, R), reduced where `some`, else complete. Source: torch.qr, deprecated for torch.linalg.qr."""
+    warn_deprecated("qr", "torch.linalg.qr")
     return named("qr", "Q", "R")(*qr(input, "reduced" if some else "complete"))
 
 

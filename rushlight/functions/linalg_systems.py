@@ -34,6 +34,7 @@ from .linalg_checks import (
     no_derivative,
     published,
     raise_for,
+    warn_deprecated,
     with_info,
 )
 from .register import function
@@ -242,6 +243,7 @@ def triangular_solve(
 
     PyTorch has deprecated it for torch.linalg.solve_triangular.
     """
+    warn_deprecated("triangular_solve", "torch.linalg.solve_triangular")
     for x, letter in ((b, "b"), (A, "A")):
         if x.dim() < 2:
             raise RuntimeError(
@@ -348,6 +350,7 @@ def lu_solve(LU: Tensor, pivots: Tensor, B: Tensor, *, left: bool = True, adjoin
 @function("lu_solve")
 def lu_solve_of(b: Tensor, LU_data: Tensor, LU_pivots: Tensor) -> Tensor:
     """X with A X = b, A given by its LU factors. Source: torch.lu_solve, deprecated for torch.linalg.lu_solve."""
+    warn_deprecated("lu_solve", "torch.linalg.lu_solve")
     return lu_solve(LU_data, LU_pivots, b)
 
 

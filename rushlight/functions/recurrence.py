@@ -83,8 +83,8 @@ def _one_direction(
 
 
 def _run(
-    name: str, op: Op, rows: Tensor, states: list[Tensor], sizes: tuple, params: Sequence[Tensor], has_biases: bool, num_layers: int,
-    dropout: float, train: bool, bidirectional: bool,
+    name: str, op: Op, rows: Tensor, states: list[Tensor], sizes: tuple, params: Sequence[Tensor], has_biases: bool,
+    num_layers: int, dropout: float, train: bool, bidirectional: bool,
 ) -> tuple[Tensor, list[Tensor]]:  # fmt: skip
     """(rows of the last layer, last states) for packed rows (sum of sizes, features)."""
     directions = 2 if bidirectional else 1

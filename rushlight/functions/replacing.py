@@ -14,8 +14,8 @@ from ..autograd.record import check_writable, operation, overwrite
 from ..shapes import wrap_dim
 from ..tensor import Tensor, dtype_of, from_array, shape_of
 from .arguments import to_dtype
+from .masking import masked_fill
 from .register import function
-from .scattering import masked_fill
 from .shaping import as_strided, diagonal, whole
 
 

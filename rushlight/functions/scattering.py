@@ -1,7 +1,7 @@
-"""Writing at positions: scatter and its reductions, the index_* functions, masks, and a tensor with one view of it
-replaced (select_scatter and the like).
+"""Writing at positions: scatter and its reductions, the index_* functions, put; and take_along_dim.
 
-Reading at positions, `x[...]` and index_put are in indexing.py. Positions outside are refused when the work runs.
+Reading at positions, `x[...]` and index_put are in indexing.py, masks in masking.py, a tensor with one view replaced in
+replacing.py. Positions outside are refused when the work runs.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from .arguments import is_number, need_tensor, plain, tensor_of, to_dtype
 from .indexing import gather
 from .pointwise import where
 from .register import function
-from .shaping import expand, reshape
+from .shaping import expand, reshape, whole
 
 # ---------------------------------------------------------------- scatter
 
@@ -144,7 +144,31 @@ def _reduced(x: Node, index: Node, src: Node, dim: int, reduce: str, include_sel
     return out.floor_divide(counts) if x.dtype.category <= INTEGRAL else out / counts
 
 
-_SCATTER_REDUCE, _INDEX_REDUCE = Op("ScatterReduceBackward0", _reduced), Op("IndexReduceBackward0", _reduced)
+def _extreme_rule(
+    g: Node, out: Node, ins: tuple, needs: tuple, dim: int, reduce: str, include_self: bool
+) -> tuple:
+    # PyTorch counts input's own element among the ties even where it was left out; the same numbers need the same.
+    x, index, src = ins
+    used = src if src.shape == index.shape else src.slice(whole(index.shape))
+    mine, theirs = x.eq(out), used.eq(out.gather(index, dim))
+    share = g / mine.cast(g.dtype).scatter(index, theirs.cast(g.dtype), dim, "sum")
+    nothing = constant(0, g.dtype).expand(index.shape)
+    to_src = theirs.where(share.gather(index, dim), 0)
+    if used is not src:
+        to_src = to_src.unslice(src.shape, whole(index.shape))
+    return mine.where(share, 0).scatter(index, nothing, dim, "set"), None, to_src
+
+
+def _reductions(name: str) -> tuple[Op, Op]:
+    """(the Op, the Op for an extreme of what is sent alone)."""
+    return Op(name, _reduced), Op(name, _reduced, _extreme_rule)
+
+
+_SCATTER_REDUCE, _INDEX_REDUCE = _reductions("ScatterReduceBackward0"), _reductions("IndexReduceBackward0")
+
+
+def _reduce_op(ops_: tuple[Op, Op], reduce: str, include_self: bool) -> Op:
+    return ops_[reduce in ("amax", "amin") and not include_self]
 
 
 @function(inplace=True)
@@ -162,7 +186,8 @@ def scatter_reduce(
     dim, index, src = _scatter_inputs(
         "scatter_reduce", input, dim, index, need_tensor("scatter_reduce", src, 4, "src")
     )
-    return operation(_SCATTER_REDUCE, (input, index, src), (dim, reduce, bool(include_self)))
+    op = _reduce_op(_SCATTER_REDUCE, reduce, include_self)
+    return operation(op, (input, index, src), (dim, reduce, bool(include_self)))
 
 
 # ---------------------------------------------------------------- index_*
@@ -293,9 +318,8 @@ def index_reduce(
     )
     rank = input.dim()
     wide = reshape(index, (1,) * dim + (-1,) + (1,) * (rank - dim - 1)) if rank else reshape(index, ())
-    return operation(
-        _INDEX_REDUCE, (input, expand(wide, shape_of(source)), source), (dim, reduce, bool(include_self))
-    )
+    op = _reduce_op(_INDEX_REDUCE, reduce, include_self)
+    return operation(op, (input, expand(wide, shape_of(source)), source), (dim, reduce, bool(include_self)))
 
 
 _PUT = Op(
@@ -321,104 +345,6 @@ def put(input: Tensor, index: Tensor, source: Tensor, accumulate: bool = False) 
         )
     flat = reshape(_place("put", index), (-1,))
     return operation(_PUT, (input, flat, reshape(source, (-1,))), (bool(accumulate),))
-
-
-# ---------------------------------------------------------------- masks
-
-
-def _filled(x: Node, mask: Node, value: Node | None, number: Any) -> Node:
-    return mask.where(number if value is None else value, x)
-
-
-def _filled_rule(g: Node, out: Node, ins: tuple, needs: tuple, number: Any) -> tuple:
-    _, mask, _ = ins
-    return mask.where(0, g) if needs[0] else None, None, mask.where(g, 0) if needs[2] else None
-
-
-_MASKED_FILL = Op("MaskedFillBackward0", _filled, _filled_rule)
-
-
-@function(inplace=True)
-def masked_fill(input: Tensor, mask: Tensor, value: Any) -> Tensor:
-    """input with a number (or 0-d tensor) where the mask holds; both broadcast. Source: torch.masked_fill.
-
-    >>> import rushlight as torch
-    >>> torch.ones(3).masked_fill(torch.tensor([True, False, True]), 0)
-    tensor([0., 1., 0.])
-    """
-    need_tensor("masked_fill", input)
-    if dtype_of(need_tensor("masked_fill", mask, 2, "mask")) is not bool_dtype:
-        raise RuntimeError(
-            f"masked_fill_ only supports boolean masks, but got mask with dtype {_c_name(dtype_of(mask))}"
-        )
-    if isinstance(value, Tensor):
-        if value.dim():
-            raise RuntimeError(
-                f"masked_fill_ only supports a 0-dimensional value tensor, but got tensor with {value.dim()} dimension(s)."
-            )
-        if dtype_of(value).category == COMPLEX > dtype_of(input).category:
-            raise RuntimeError(
-                f"value cannot be converted to type {_c_name(dtype_of(input))} without overflow"
-            )
-        return operation(_MASKED_FILL, (input, mask, to_dtype(value, dtype_of(input))), (None,))
-    if isinstance(value, complex) and dtype_of(input).category != COMPLEX:
-        raise RuntimeError(f"value cannot be converted to type {_c_name(dtype_of(input))} without overflow")
-    return operation(_MASKED_FILL, (input, mask, None), (_representable(plain(value), dtype_of(input)),))
-
-
-def _representable(value: Any, dtype: Any) -> Any:
-    """The number, which an integer dtype has to have room for."""
-    if dtype.category == INTEGRAL and not isinstance(value, complex):
-        limits = np.iinfo(dtype.numpy)
-        if not limits.min <= value <= limits.max:
-            raise RuntimeError(f"value cannot be converted to type {_c_name(dtype)} without overflow")
-    return value
-
-
-def _c_name(dtype: Any) -> str:
-    return {
-        "uint8": "unsigned char",
-        "float32": "float",
-        "float64": "double",
-        "int64": "int64_t",
-        "int32": "int",
-    }.get(dtype.name, dtype.name)
-
-
-def _masked_scatter(x: Node, mask: Node, src: Node) -> Node:
-    # The number of trues before each one says which element of the source it gets.
-    shape = broadcast(x.shape, mask.shape)
-    mask = mask.expand(shape) if mask.shape != shape else mask
-    count = math.prod(shape)
-    place = (mask.reshape((count,)).cast(int64).cumsum(0) - 1).maximum(0)
-    return mask.where(ops.take((src.reshape((src.numel,)), place), (0,)).reshape(shape), x)
-
-
-_MASKED_SCATTER = Op("MaskedScatterBackward0", _masked_scatter)
-
-
-@function(inplace=True)
-def masked_scatter(input: Tensor, mask: Tensor, source: Tensor) -> Tensor:
-    """input with source's elements, in order, where the mask holds. Source: torch.masked_scatter.
-
-    A source with fewer elements than the mask has trues is refused when the work runs.
-    """
-    if dtype_of(need_tensor("masked_scatter", mask, 2, "mask")) is not bool_dtype:
-        raise RuntimeError(
-            f"masked_scatter_ only supports boolean masks, but got mask with dtype {title(dtype_of(mask))}"
-        )
-    if dtype_of(need_tensor("masked_scatter", source, 3, "source")) is not dtype_of(
-        need_tensor("masked_scatter", input)
-    ):
-        raise RuntimeError(
-            f"masked_scatter: expected self and source to have same dtypes but got {title(dtype_of(input))} and "
-            f"{title(dtype_of(source))}"
-        )
-    if not source.numel():
-        if bool(mask.any()):
-            raise RuntimeError("Number of elements of source < number of ones in mask")
-        return expand(input, broadcast(shape_of(input), shape_of(mask))).clone()
-    return operation(_MASKED_SCATTER, (input, mask, source))
 
 
 # ---------------------------------------------------------------- along a dimension

@@ -53,13 +53,25 @@ def test_meshgrid():
 
 
 def test_pairs_and_combinations():
-    assert torch.cartesian_prod(torch.tensor([1, 2]), torch.tensor([3, 4])).tolist() == [[1, 3], [1, 4], [2, 3], [2, 4]]
+    assert torch.cartesian_prod(torch.tensor([1, 2]), torch.tensor([3, 4])).tolist() == [
+        [1, 3],
+        [1, 4],
+        [2, 3],
+        [2, 4],
+    ]
     assert torch.combinations(torch.tensor([1, 2, 3])).tolist() == [[1, 2], [1, 3], [2, 3]]
-    assert torch.combinations(torch.tensor([1, 2]), with_replacement=True).tolist() == [[1, 1], [1, 2], [2, 2]]
+    assert torch.combinations(torch.tensor([1, 2]), with_replacement=True).tolist() == [
+        [1, 1],
+        [1, 2],
+        [2, 2],
+    ]
     assert torch.combinations(torch.tensor([1, 2]), 3).shape == (0, 3)
     assert torch.vander(torch.tensor([2, 3])).tolist() == [[2, 1], [3, 1]]
     assert torch.vander(torch.tensor([2.0]), N=3, increasing=True).tolist() == [[1.0, 2.0, 4.0]]
-    assert torch.kron(torch.eye(2), torch.tensor([1.0, 2.0])).tolist() == [[1.0, 2.0, 0.0, 0.0], [0.0, 0.0, 1.0, 2.0]]
+    assert torch.kron(torch.eye(2), torch.tensor([1.0, 2.0])).tolist() == [
+        [1.0, 2.0, 0.0, 0.0],
+        [0.0, 0.0, 1.0, 2.0],
+    ]
 
 
 def test_rot90():
@@ -112,7 +124,10 @@ def test_einsum_forms():
     assert torch.einsum("ii", torch.ones(3, 3)).item() == 3
     assert torch.equal(torch.einsum("...ij->...ji", a), a.T)
     assert torch.equal(torch.einsum("ba", a), a.T)  # without an arrow the letters are sorted
-    assert torch.einsum("bij,bjk,bk->bi", torch.ones(2, 3, 4), torch.ones(2, 4, 5), torch.ones(2, 5)).tolist() == [[20.0] * 3] * 2
+    assert (
+        torch.einsum("bij,bjk,bk->bi", torch.ones(2, 3, 4), torch.ones(2, 4, 5), torch.ones(2, 5)).tolist()
+        == [[20.0] * 3] * 2
+    )
     assert torch.einsum("i,i->i", torch.ones(3), torch.full((1,), 2.0)).tolist() == [2.0] * 3
     assert torch.einsum("...a,...b->...ab", torch.ones(2, 1, 3), torch.ones(4, 5)).shape == (2, 4, 3, 5)
 

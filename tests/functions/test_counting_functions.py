@@ -92,7 +92,9 @@ def test_histograms():
     assert torch.histc(x, bins=4, min=0, max=3).tolist() == [0.0, 2.0, 1.0, 0.0]
     hist, edges = torch.histogram(x, 2, range=(0.0, 4.0))
     assert hist.tolist() == [2.0, 1.0] and edges.tolist() == [0.0, 2.0, 4.0]
-    hist, _ = torch.histogram(x, torch.tensor([0.0, 1.5, 2.0]), weight=torch.tensor([1.0, 3.0, 1.0]), density=True)
+    hist, _ = torch.histogram(
+        x, torch.tensor([0.0, 1.5, 2.0]), weight=torch.tensor([1.0, 3.0, 1.0]), density=True
+    )
     assert hist.tolist() == pytest.approx([2 / 7.5, 3 / 2.5])
     hist, edges = torch.histogramdd(torch.tensor([[0.0, 1.0], [1.0, 0.0]]), bins=[2, 2])
     assert hist.tolist() == [[0.0, 1.0], [1.0, 0.0]] and len(edges) == 2

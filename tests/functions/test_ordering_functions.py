@@ -64,11 +64,19 @@ def test_topk_along_another_dimension_and_its_gradient():
     "call, error, says",
     [
         (lambda: torch.ones(2).topk(3), RuntimeError, "selected index k out of range"),
-        (lambda: torch.ones(2, dtype=torch.bool).topk(1), RuntimeError, "topk does not support bool dtypes on CPU"),
+        (
+            lambda: torch.ones(2, dtype=torch.bool).topk(1),
+            RuntimeError,
+            "topk does not support bool dtypes on CPU",
+        ),
         (lambda: torch.ones(2, dtype=torch.complex64).sort(), RuntimeError, "does not support complex"),
         (lambda: torch.ones(2, 0).median(1), IndexError, "Expected reduction dim 1 to have non-zero size"),
         (lambda: torch.ones(2).kthvalue(3), RuntimeError, "selected number k out of range for dimension 0"),
-        (lambda: torch.ones(2, dtype=torch.bool).median(), NotImplementedError, '"median_cpu" not implemented for'),
+        (
+            lambda: torch.ones(2, dtype=torch.bool).median(),
+            NotImplementedError,
+            '"median_cpu" not implemented for',
+        ),
         (lambda: torch.ones(2).sort(dim=2), IndexError, "Dimension out of range"),
         (lambda: torch.ones(2).quantile(1.5), RuntimeError, r"q must be in the range \[0, 1\] but got 1.5"),
         (lambda: torch.ones(2).long().quantile(0.5), RuntimeError, "must be either float or double"),
@@ -113,7 +121,10 @@ def test_quantile_shapes_and_interpolations():
     assert x.quantile(q, dim=1, keepdim=True).shape == (2, 3, 1)
     assert x.quantile(q, keepdim=True).shape == (2, 1, 1)
     line = torch.tensor([0.0, 10.0])
-    found = {how: line.quantile(0.3, interpolation=how).item() for how in ("lower", "higher", "midpoint", "nearest")}
+    found = {
+        how: line.quantile(0.3, interpolation=how).item()
+        for how in ("lower", "higher", "midpoint", "nearest")
+    }
     assert found == {"lower": 0.0, "higher": 10.0, "midpoint": 5.0, "nearest": 0.0}
     assert line.quantile(0.3).item() == pytest.approx(3.0)
 

@@ -15,19 +15,41 @@ def test_scatter_takes_tensors_and_numbers():
     assert torch.zeros(3, 3).scatter(0, index, value=2).sum().item() == 6
     x = torch.zeros(3, 3)
     assert x.scatter_(0, index, torch.ones(2, 3)) is x and x.sum().item() == 3
-    assert torch.full((1, 2), 3.0).scatter(1, torch.tensor([[0]]), 2.0, reduce="multiply").tolist() == [[6.0, 3.0]]
+    assert torch.full((1, 2), 3.0).scatter(1, torch.tensor([[0]]), 2.0, reduce="multiply").tolist() == [
+        [6.0, 3.0]
+    ]
     assert torch.tensor(1.0).scatter(0, torch.tensor(0), 5.0).item() == 5.0
 
 
 @pytest.mark.parametrize(
     "call, error, says",
     [
-        (lambda x: x.scatter(0, torch.tensor([[0, 1, 1]]), torch.ones(1, 3)), RuntimeError, "no larger than self"),
+        (
+            lambda x: x.scatter(0, torch.tensor([[0, 1, 1]]), torch.ones(1, 3)),
+            RuntimeError,
+            "no larger than self",
+        ),
         (lambda x: x.scatter(0, I, 1.0), RuntimeError, "same number of dimensions as self"),
-        (lambda x: x.scatter(0, torch.zeros(1, 1), 1.0), RuntimeError, "Expected dtype int32/int64 for index"),
-        (lambda x: x.scatter_add(0, torch.zeros(1, 1).long(), torch.ones(1, 1).double()), RuntimeError, "equal to src.dtype"),
-        (lambda x: x.scatter(0, torch.zeros(1, 1).long(), 1.0, reduce="max"), RuntimeError, "either add or multiply"),
-        (lambda x: x.scatter_reduce(0, torch.zeros(1, 1).long(), torch.ones(1, 1), "max"), RuntimeError, "got max"),
+        (
+            lambda x: x.scatter(0, torch.zeros(1, 1), 1.0),
+            RuntimeError,
+            "Expected dtype int32/int64 for index",
+        ),
+        (
+            lambda x: x.scatter_add(0, torch.zeros(1, 1).long(), torch.ones(1, 1).double()),
+            RuntimeError,
+            "equal to src.dtype",
+        ),
+        (
+            lambda x: x.scatter(0, torch.zeros(1, 1).long(), 1.0, reduce="max"),
+            RuntimeError,
+            "either add or multiply",
+        ),
+        (
+            lambda x: x.scatter_reduce(0, torch.zeros(1, 1).long(), torch.ones(1, 1), "max"),
+            RuntimeError,
+            "got max",
+        ),
         (lambda x: x.index_add(0, I, torch.ones(3, 2)), IndexError, r"Number of indices \(2\)"),
         (lambda x: x.index_add(0, I, torch.ones(2, 3)), RuntimeError, "source tensor shape must match"),
         (lambda x: x.index_copy(0, I.unsqueeze(0), torch.ones(2, 2)), IndexError, "supposed to be a vector"),
@@ -88,7 +110,10 @@ def test_index_functions():
     assert x.index_copy(0, I, torch.ones(2, 2)).sum().item() == 4
     assert x.index_fill(1, torch.tensor([-1]), 7).tolist() == [[0.0, 7.0]] * 3
     assert x.index_add(1, torch.tensor([0, 0]), torch.ones(3, 2)).tolist() == [[2.0, 0.0]] * 3
-    assert torch.zeros(2).index_add_(0, torch.tensor([1, 1], dtype=torch.int32), torch.ones(2)).tolist() == [0.0, 2.0]
+    assert torch.zeros(2).index_add_(0, torch.tensor([1, 1], dtype=torch.int32), torch.ones(2)).tolist() == [
+        0.0,
+        2.0,
+    ]
 
 
 def test_put_counts_through_the_whole_tensor():

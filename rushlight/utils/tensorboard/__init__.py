@@ -1,3 +1,3 @@
 """`torch.utils.tensorboard`: event files for TensorBoard, written with the `tensorboard` package (extra)."""
 
-from .writer import SummaryWriter
+from .writer import FileWriter, SummaryWriter

@@ -1,0 +1,1 @@
+"""PyTorch's paths of the benchmark's parts."""

@@ -1,0 +1,3 @@
+"""`torch.utils.benchmark.utils.common`: handed on."""
+
+from ..measurement import *

@@ -1,0 +1,3 @@
+"""`torch.utils.benchmark.utils.compare`: handed on."""
+
+from ..comparing import *
