@@ -32,7 +32,7 @@ class Future:
         self._drive: Callable[[], Any] | None = None
         self._lock = threading.Lock()
 
-    __class_getitem__ = classmethod(GenericAlias)  # Future[Tensor] in annotations
+    __class_getitem__: Any = classmethod(GenericAlias)  # Future[Tensor] in annotations
 
     def done(self) -> bool:
         """Whether the value, or an error, is there."""

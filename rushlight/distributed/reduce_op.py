@@ -67,6 +67,8 @@ class _OldReduceOp:
     """`torch.distributed.reduce_op`, the old name of ReduceOp."""
 
     def __getattr__(self, name: str) -> Any:
+        if name not in RedOpType.__members__:
+            raise AttributeError(f"torch.distributed.reduce_op has no {name!r}")
         warnings.warn(
             "`torch.distributed.reduce_op` is deprecated, please use `torch.distributed.ReduceOp` instead",
             FutureWarning,

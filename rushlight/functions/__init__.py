@@ -31,6 +31,7 @@ from . import (
     distance,
     dropout,
     embedding,
+    foreach,
     grid,
     indexing,
     info,
@@ -69,7 +70,13 @@ from . import (
 from .register import FUNCTIONS
 
 # Public names that are no functions of tensors: classes, switches, questions.
-PUBLIC: dict[str, Any] = {**info.PUBLIC, **legacy.PUBLIC, **storages.PUBLIC, **typed_storages.PUBLIC}
+PUBLIC: dict[str, Any] = {
+    **foreach.PUBLIC,
+    **info.PUBLIC,
+    **legacy.PUBLIC,
+    **storages.PUBLIC,
+    **typed_storages.PUBLIC,
+}
 
 globals().update(FUNCTIONS)
 globals().update(PUBLIC)

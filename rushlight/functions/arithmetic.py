@@ -144,19 +144,23 @@ sub_function = _with_alpha("sub", _sub, _slow_sub)
 
 
 @function(inplace=True)
-def add(input: Any, other: Any, *, alpha: Any = 1) -> Tensor:
+def add(input: Any, other: Any, *old: Any, alpha: Any = 1) -> Tensor:
     """input + alpha * other, broadcast and promoted. Source: torch.add.
 
     >>> import rushlight as torch
     >>> torch.add(torch.tensor([1, 2]), 0.5)
     tensor([1.5000, 2.5000])
     """
+    if old:  # PyTorch's old form gives alpha before the tensor
+        alpha, other = other, old[0]
     return add_function(input, other, alpha=alpha)
 
 
 @function(inplace=True)
-def sub(input: Any, other: Any, *, alpha: Any = 1) -> Tensor:
+def sub(input: Any, other: Any, *old: Any, alpha: Any = 1) -> Tensor:
     """input - alpha * other, broadcast and promoted. Source: torch.sub."""
+    if old:  # PyTorch's old form gives alpha before the tensor
+        alpha, other = other, old[0]
     return sub_function(input, other, alpha=alpha)
 
 

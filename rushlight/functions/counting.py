@@ -251,7 +251,8 @@ def hash_tensor(input: Tensor, dim: Any = (), *, keepdim: bool = False, mode: in
     array = array_of(need_tensor("hash_tensor", input).detach())
     wide = np.float64 if dtype_of(input).category == FLOATING else np.int64
     bits = np.array(array.astype(wide), order="C").view(np.uint64)
-    found = np.bitwise_xor.reduce(bits, axis=wrap_dims(dim, input.dim()), keepdims=keepdim)
+    dims: Any = wrap_dims(dim, input.dim())
+    found = np.bitwise_xor.reduce(bits, axis=dims, keepdims=keepdim)
     return from_array(np.asarray(found, np.uint64), uint64)
 
 

@@ -60,20 +60,20 @@ def _not_positive(code: int) -> str:
 
 
 @published("linalg_cholesky_ex")
-def cholesky_ex(A: Tensor, *, upper: bool = False, check_errors: bool = False) -> Any:
+def cholesky_ex(input: Tensor, *, upper: bool = False, check_errors: bool = False) -> Any:
     """(L, info): as cholesky, but a matrix that is not positive definite is told by info: the order of the minor.
 
     Source: torch.linalg.cholesky_ex.
     """
-    need_numbers("linalg.cholesky", need_square("linalg.cholesky", A), "cholesky_cpu")
-    found, info = with_info(_CHOLESKY, (A,), (bool(upper),))
+    need_numbers("linalg.cholesky", need_square("linalg.cholesky", input), "cholesky_cpu")
+    found, info = with_info(_CHOLESKY, (input,), (bool(upper),))
     if check_errors:
         raise_for(info, "linalg.cholesky_ex", _not_positive)
     return named("linalg_cholesky_ex", "L", "info")(found, info)
 
 
 @published("linalg_cholesky")
-def cholesky(A: Tensor, *, upper: bool = False) -> Tensor:
+def cholesky(input: Tensor, *, upper: bool = False) -> Tensor:
     """L, lower triangular, with A = L L^H for Hermitian positive definite A (..., n, n), of which one triangle is read.
 
     Args:
@@ -86,7 +86,7 @@ def cholesky(A: Tensor, *, upper: bool = False) -> Tensor:
         tensor([[2., 0.],
                 [1., 1.]])
     """
-    found, info = cholesky_ex(A, upper=upper)
+    found, info = cholesky_ex(input, upper=upper)
     raise_for(info, "linalg.cholesky", _not_positive)
     return found
 
@@ -189,8 +189,8 @@ def lu(A: Tensor, *, pivot: bool = True) -> Any:
 def lu_of(A: Tensor, pivot: bool = True, get_infos: bool = False, out: Any = None) -> Any:
     """(LU, pivots), and infos where asked for. Source: torch.lu, deprecated for torch.linalg.lu_factor."""
     warn_deprecated("lu", "torch.linalg.lu_factor / torch.linalg.lu_factor_ex")
-    found = lu_factor_ex(A, pivot=pivot)
-    return tuple(found) if get_infos else tuple(found[:2])
+    found = tuple(lu_factor_ex(A, pivot=pivot))
+    return named("_lu_with_info", "LU", "pivots", "info")(*found) if get_infos else found[:2]
 
 
 _LU_UNPACK = Op("LuUnpackBackward0", lambda factors: (ops.unit_lower(factors), ops.upper_factor(factors)))
@@ -338,7 +338,7 @@ def householder_product(input: Tensor, tau: Tensor) -> Tensor:
 
 @function()
 def orgqr(input: Tensor, input2: Tensor) -> Tensor:
-    """householder_product(input, tau). Source: torch.orgqr."""
+    """householder_product(input, input2). Source: torch.orgqr."""
     return householder_product(input, input2)
 
 
@@ -352,12 +352,14 @@ _ORMQR = Op("OrmqrBackward0", _ormqr)
 
 
 @function()
-def ormqr(input: Tensor, tau: Tensor, other: Tensor, left: bool = True, transpose: bool = False) -> Tensor:
-    """Q other, or other Q, with Q the whole product of the reflections that geqrf gives; `transpose` takes Q^H.
+def ormqr(
+    input: Tensor, input2: Tensor, input3: Tensor, left: bool = True, transpose: bool = False
+) -> Tensor:
+    """Q input3, or input3 Q, with Q the whole product of geqrf's reflections (input, input2); `transpose` takes Q^H.
 
     Source: torch.ormqr.
     """
-    name = "torch.ormqr"
+    name, tau, other = "torch.ormqr", input2, input3
     for x, argument in ((input, "input"), (other, "other")):
         if need_tensor(name, x).dim() < 2:
             raise RuntimeError(f"{name}: {argument} must have at least 2 dimensions.")
@@ -398,14 +400,14 @@ _LDL_FACTOR = Op("LinalgLdlFactorExBackward0", _ldl_factor, no_derivative("linal
 
 
 @published("linalg_ldl_factor_ex")
-def ldl_factor_ex(A: Tensor, *, hermitian: bool = False, check_errors: bool = False) -> Any:
+def ldl_factor_ex(input: Tensor, *, hermitian: bool = False, check_errors: bool = False) -> Any:
     """(LD, pivots, info): as ldl_factor, but a block of D that is 0 is told by info.
 
     Source: torch.linalg.ldl_factor_ex.
     """
     name = "torch.linalg.ldl_factor_ex"
-    need_numbers(name, need_square(name, A), "ldl_factor_kernel_cpu")
-    found = operation(_LDL_FACTOR, (A,), (bool(hermitian),))
+    need_numbers(name, need_square(name, input), "ldl_factor_kernel_cpu")
+    found = operation(_LDL_FACTOR, (input,), (bool(hermitian),))
     if check_errors:
         raise_for(found[2], name, _zero_block)
     return named("linalg_ldl_factor_ex", "LD", "pivots", "info")(*found)
@@ -416,12 +418,12 @@ def _zero_block(code: int) -> str:
 
 
 @published("linalg_ldl_factor")
-def ldl_factor(A: Tensor, *, hermitian: bool = False) -> Any:
+def ldl_factor(input: Tensor, *, hermitian: bool = False) -> Any:
     """(LD, pivots) of symmetric, or Hermitian, matrices (..., n, n), indefinite ones too; their lower triangle is read.
 
     Raises: LinAlgError when D is singular.
     Source: torch.linalg.ldl_factor.
     """
-    found = ldl_factor_ex(A, hermitian=hermitian)
+    found = ldl_factor_ex(input, hermitian=hermitian)
     raise_for(found[2], "torch.linalg.ldl_factor", _zero_block)
     return named("linalg_ldl_factor", "LD", "pivots")(*found[:2])

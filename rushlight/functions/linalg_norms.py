@@ -62,7 +62,7 @@ def _need_identity(x: Tensor, power: float, dim: Any, dims: tuple[int, ...]) -> 
 
 @published("linalg_vector_norm")
 def vector_norm(
-    x: Tensor, ord: Any = 2, dim: Any = None, keepdim: bool = False, *, dtype: DType | None = None
+    input: Tensor, ord: Any = 2, dim: Any = None, keepdim: bool = False, *, dtype: DType | None = None
 ) -> Tensor:
     """(sum |x|^ord)^(1/ord) over all dimensions, flattened, or over some.
 
@@ -76,7 +76,7 @@ def vector_norm(
         >>> torch.linalg.vector_norm(torch.tensor([3.0, 4.0]))
         tensor(5.)
     """
-    x = _in_dtype("linalg.vector_norm", x, dtype)
+    x = _in_dtype("linalg.vector_norm", input, dtype)
     if isinstance(ord, (str, complex)):
         raise TypeError(f"linalg_vector_norm(): argument 'ord' must be Number, not {type(ord).__name__}")
     dims = wrap_dims(dim, x.dim())
@@ -132,7 +132,7 @@ def _of_sums(x: Tensor, ord: float, dims: tuple[int, int], keepdim: bool) -> Ten
 
 @published("linalg_matrix_norm")
 def matrix_norm(
-    A: Tensor, ord: Any = "fro", dim: Any = (-2, -1), keepdim: bool = False, *, dtype: DType | None = None
+    input: Tensor, ord: Any = "fro", dim: Any = (-2, -1), keepdim: bool = False, *, dtype: DType | None = None
 ) -> Tensor:
     """A norm of the matrices in two dimensions.
 
@@ -146,14 +146,14 @@ def matrix_norm(
         tensor(4.)
     """
     name = "linalg.matrix_norm"
-    need_matrix(name, A)
+    need_matrix(name, input)
     if isinstance(ord, str):
         if ord not in ("fro", "nuc"):
             raise RuntimeError(f"{name}: Order {ord} not supported.")
     elif ord not in (2, -2, *_SUMMED):
         raise RuntimeError(f"{name}: Order {ord} not supported.")
-    dims = _matrix_dims(A, dim)
-    x = _in_dtype(name, A, dtype)
+    dims = _matrix_dims(input, dim)
+    x = _in_dtype(name, input, dtype)
     if ord == "fro":
         return lengths(x, 2.0, dims, keepdim)
     return (_of_singular_values if ord in _SPECTRAL else _of_sums)(x, ord, dims, keepdim)
@@ -171,9 +171,13 @@ def norm(
     if dim is not None:
         given = (dim,) if isinstance(dim, int) else tuple(dim)
         if ord is not None and len(given) not in (1, 2):
-            raise RuntimeError(f"linalg.norm: If dim is specified, it must be of length 1 or 2. Got {list(given)}")
+            raise RuntimeError(
+                f"linalg.norm: If dim is specified, it must be of length 1 or 2. Got {list(given)}"
+            )
         if len(given) not in (1, 2):
-            raise RuntimeError(f"linalg.norm: If dim is specified, it must be of length 1 or 2. Got {list(given)}")
+            raise RuntimeError(
+                f"linalg.norm: If dim is specified, it must be of length 1 or 2. Got {list(given)}"
+            )
     elif ord is not None:
         if not isinstance(ord, str) and rank not in (1, 2):
             raise RuntimeError(
@@ -191,7 +195,7 @@ def norm(
 
 
 @published("linalg_cond")
-def cond(A: Tensor, p: Any = None) -> Tensor:
+def cond(input: Tensor, p: Any = None) -> Tensor:
     """norm(A, p) * norm(inverse, p): how much relative errors can grow in solving; infinite for singular matrices.
 
     Args:
@@ -199,21 +203,21 @@ def cond(A: Tensor, p: Any = None) -> Tensor:
             the other way round; the others square ones.
     Source: torch.linalg.cond.
     """
-    if need_tensor("linalg.cond", A).dim() < 2:
+    if need_tensor("linalg.cond", input).dim() < 2:
         raise RuntimeError("linalg.cond: The input tensor must have at least 2 dimensions.")
     if isinstance(p, str):
         if p not in ("fro", "nuc"):
             raise RuntimeError(f"linalg.cond got an invalid norm type: {p}")
     elif p is not None and p not in (2, -2, *_SUMMED):
         raise RuntimeError(f"linalg.cond got an invalid norm type: {p}")
-    if not A.numel():
-        return zeros(shape_of(A)[:-2], dtype=dtype_of(A).to_real(), device=A._storage.device)
+    if not input.numel():
+        return zeros(shape_of(input)[:-2], dtype=dtype_of(input).to_real(), device=input._storage.device)
     if p in (None, 2, -2):
-        sizes = svdvals(A)
+        sizes = svdvals(input)
         first, last = sizes.select(-1, 0), sizes.select(-1, -1)
         return last / first if p == -2 else first / last
-    need_square(f"linalg.cond(ord={p})", A)
-    found, info = inv_ex(A)
+    need_square(f"linalg.cond(ord={p})", input)
+    found, info = inv_ex(input)
     singular = info != 0
-    size = matrix_norm(A, p) * matrix_norm(found, p)
+    size = matrix_norm(input, p) * matrix_norm(found, p)
     return where(singular, math.inf, size)

@@ -9,13 +9,15 @@ from typing import Any
 from ..autograd.entry import Op
 from ..autograd.record import operation, primitive, title
 from ..dtypes import BOOL, FLOATING, INTEGRAL, NARROW, float32, int64
+from ..graph.node import constant
 from ..graph.registry import PICK
 from ..ops import linalg as ops
+from ..ops.matrices import identity
 from ..results import named
 from ..tensor import Tensor, dtype_of, shape_of
 from .arguments import need_tensor, to_dtype
 from .contracting import cross_along
-from .creation import eye, ones
+from .creation import ones
 from .linalg_checks import need_numbers, need_square, published
 from .linalg_systems import inv
 from .products import matmul as product
@@ -27,7 +29,7 @@ from .shaping import diagonal as diagonal_of
 # ---------------------------------------------------------------- determinants
 
 
-@function()
+@published("linalg_det")
 def det(A: Tensor) -> Tensor:
     """The determinant of square matrices (..., n, n). Source: torch.linalg.det.
 
@@ -37,6 +39,12 @@ def det(A: Tensor) -> Tensor:
     """
     need_numbers("linalg.det", need_square("linalg.det", A), "lu_cpu")
     return primitive(ops.det, (A,))
+
+
+@function("det")
+def det_of(input: Tensor) -> Tensor:
+    """The determinant of square matrices. Source: torch.det."""
+    return det(input)
 
 
 _SLOGDET = Op(
@@ -95,6 +103,13 @@ def matrix_exp(input: Tensor) -> Tensor:
     return primitive(ops.matrix_exp, (input,))
 
 
+_POWER_0 = Op(
+    "MatrixPowerBackward0",
+    lambda a: identity(a.shape[-1], a.shape[-1], a.dtype).expand(a.shape),
+    lambda g, out, ins, needs: (constant(0, g.dtype).expand(g.shape),),
+)
+
+
 @function()
 def matrix_power(input: Tensor, n: int) -> Tensor:
     """A^n for square matrices and whole n; a negative one takes the inverse.
@@ -104,10 +119,11 @@ def matrix_power(input: Tensor, n: int) -> Tensor:
     """
     need_square("linalg.matrix_power", input)
     if not isinstance(n, int):
-        raise TypeError(f"linalg_matrix_power(): argument 'n' (position 2) must be int, not {type(n).__name__}")
+        raise TypeError(
+            f"linalg_matrix_power(): argument 'n' (position 2) must be int, not {type(n).__name__}"
+        )
     if n == 0:
-        shape = shape_of(input)
-        return eye(shape[-1], dtype=dtype_of(input), device=input._storage.device).expand(shape).clone()
+        return operation(_POWER_0, (input,))
     base = inv(input) if n < 0 else input
     n = abs(n)
     if n == 1:
@@ -133,7 +149,9 @@ def _check_chain(tensors: Sequence[Tensor]) -> None:
         allowed = (1, 2) if i in (0, n - 1) else (2,)
         if x.dim() not in allowed:
             which = {0: "the first tensor", n - 1: "the last tensor"}.get(i, f"tensor {i}")
-            raise RuntimeError(f"multi_dot(): {which} must be {'1D or 2D' if 1 in allowed else '2D'} but got {x.dim()}D")
+            raise RuntimeError(
+                f"multi_dot(): {which} must be {'1D or 2D' if 1 in allowed else '2D'} but got {x.dim()}D"
+            )
         if dtype_of(x) is not dtype_of(tensors[0]):
             names = [_short(dtype_of(t)) for t in (tensors[0], x)]
             raise RuntimeError(
@@ -236,7 +254,8 @@ def vander(x: Tensor, N: int | None = None) -> Tensor:
         raise RuntimeError(
             f"linalg.vander supports floating point, complex, and integer tensors, but got {title(dtype_of(x))}"
         )
-    columns = (x.size(-1) if x.dim() else 1) if N is None else operator.index(N)
+    x = x if x.dim() else x.reshape(1)
+    columns = x.size(-1) if N is None else operator.index(N)
     if columns <= 1:
         raise RuntimeError("N must be greater than 1.")
     kind = int64 if dtype_of(x).category == INTEGRAL else dtype_of(x)

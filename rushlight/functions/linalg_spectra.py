@@ -83,7 +83,7 @@ def _no_convergence(code: int) -> str:
 
 
 @published("linalg_eigh")
-def eigh(A: Tensor, UPLO: str = "L") -> Any:
+def eigh(input: Tensor, UPLO: str = "L") -> Any:
     """(eigenvalues, eigenvectors) of Hermitian matrices (..., n, n): real and ascending; columns of a unitary matrix.
 
     Args:
@@ -94,13 +94,13 @@ def eigh(A: Tensor, UPLO: str = "L") -> Any:
         >>> torch.linalg.eigh(torch.tensor([[2.0, 0.0], [0.0, 1.0]])).eigenvalues
         tensor([1., 2.])
     """
-    return named("linalg_eigh", "eigenvalues", "eigenvectors")(*_hermitian("linalg_eigh", _EIGH, A, UPLO))
+    return named("linalg_eigh", "eigenvalues", "eigenvectors")(*_hermitian("linalg_eigh", _EIGH, input, UPLO))
 
 
 @published("linalg_eigvalsh")
-def eigvalsh(A: Tensor, UPLO: str = "L") -> Tensor:
+def eigvalsh(input: Tensor, UPLO: str = "L") -> Tensor:
     """The eigenvalues of Hermitian matrices, ascending. Source: torch.linalg.eigvalsh."""
-    return _hermitian("linalg_eigvalsh", _EIGVALSH, A, UPLO)
+    return _hermitian("linalg_eigvalsh", _EIGVALSH, input, UPLO)
 
 
 # ---------------------------------------------------------------- any square matrices
@@ -133,18 +133,18 @@ def _general(name: str, op: Op, A: Any) -> Any:
 
 
 @published("linalg_eig")
-def eig(A: Tensor) -> Any:
+def eig(input: Tensor) -> Any:
     """(eigenvalues, eigenvectors) of square matrices (..., n, n), complex; the vectors are columns of length 1.
 
     Source: torch.linalg.eig.
     """
-    return named("linalg_eig", "eigenvalues", "eigenvectors")(*_general("eig", _EIG, A))
+    return named("linalg_eig", "eigenvalues", "eigenvectors")(*_general("eig", _EIG, input))
 
 
 @published("linalg_eigvals")
-def eigvals(A: Tensor) -> Tensor:
+def eigvals(input: Tensor) -> Tensor:
     """The eigenvalues of square matrices, complex. Source: torch.linalg.eigvals."""
-    return _general("eigvals", _EIGVALS, A)
+    return _general("eigvals", _EIGVALS, input)
 
 
 # ---------------------------------------------------------------- singular values
@@ -253,7 +253,9 @@ def _tolerance(name: str, argument: str, value: Any, real: Any) -> Tensor | None
             )
         return to_dtype(value.detach(), real)
     if not is_number(value) or isinstance(value, complex):
-        raise TypeError(f"{name}(): argument '{argument}' must be Tensor or float, not {type(value).__name__}")
+        raise TypeError(
+            f"{name}(): argument '{argument}' must be Tensor or float, not {type(value).__name__}"
+        )
     return tensor_of(value, real)
 
 
@@ -268,7 +270,7 @@ def _default_rtol(A: Tensor, atol: Tensor | None, rtol: Tensor | None) -> Tensor
 
 @published("linalg_pinv")
 def pinv(
-    A: Tensor, rcond: Any = None, hermitian: bool = False, *, atol: Any = None, rtol: Any = None
+    input: Tensor, rcond: Any = None, hermitian: bool = False, *, atol: Any = None, rtol: Any = None
 ) -> Tensor:
     """The pseudo-inverse (..., n, m) of matrices (..., m, n), after Moore and Penrose.
 
@@ -283,23 +285,23 @@ def pinv(
         tensor([[0.5000, 0.0000]])
     """
     name = "torch.linalg.pinv"
-    kind = dtype_of(need_tensor("linalg.pinv", A))
-    if A.dim() < 2 or kind.category < FLOATING or kind in NARROW:
+    kind = dtype_of(need_tensor("linalg.pinv", input))
+    if input.dim() < 2 or kind.category < FLOATING or kind in NARROW:
         raise RuntimeError(
-            f"linalg.pinv({title(kind)}{{{list(shape_of(A))}}}): expected a tensor with 2 or more dimensions of float, "
+            f"linalg.pinv({title(kind)}{{{list(shape_of(input))}}}): expected a tensor with 2 or more dimensions of float, "
             "double, cfloat or cdouble types"
         )
     real = kind.to_real()
     least = _tolerance(name, "atol", atol, real)
     share = _tolerance(name, "rtol" if rcond is None else "rcond", rtol if rcond is None else rcond, real)
-    if not A.numel():
-        return transpose(A, -2, -1) * 1
+    if not input.numel():
+        return transpose(input, -2, -1) * 1
     if hermitian:
-        need_square("linalg.pinv", A)
-    if not finite(A):
+        need_square("linalg.pinv", input)
+    if not finite(input):
         raise LinAlgError(f"linalg.svd: {_NOT_FINITE}")
-    share = _default_rtol(A, least, share)
-    return operation(_PINV, (A, least, share), (bool(hermitian),))
+    share = _default_rtol(input, least, share)
+    return operation(_PINV, (input, least, share), (bool(hermitian),))
 
 
 @function()
@@ -310,7 +312,7 @@ def pinverse(input: Tensor, rcond: float = 1e-15) -> Tensor:
 
 @published("linalg_matrix_rank")
 def matrix_rank(
-    A: Tensor, tol: Any = None, hermitian: bool = False, *, atol: Any = None, rtol: Any = None
+    input: Tensor, tol: Any = None, hermitian: bool = False, *, atol: Any = None, rtol: Any = None
 ) -> Tensor:
     """How many singular values of matrices (..., m, n) count: those above max(atol, rtol * largest), as in pinv.
 
@@ -320,17 +322,17 @@ def matrix_rank(
     Source: torch.linalg.matrix_rank.
     """
     name = "torch.linalg.matrix_rank"
-    need_matrix(name, A, "input")
-    kind = dtype_of(A)
+    need_matrix(name, input, "input")
+    kind = dtype_of(input)
     if kind.category < FLOATING or kind in NARROW:
         raise RuntimeError("This function doesn't handle types other than float and double")
     real = kind.to_real()
     least = _tolerance(name, "atol", atol if tol is None else tol, real)
     share = _tolerance(name, "rtol", rtol if tol is None else 0.0, real)
-    if not A.numel():
-        return zeros(shape_of(A)[:-2], dtype=int64, device=A._storage.device)
-    share = _default_rtol(A, least, share)
-    fixed = A.detach()
+    if not input.numel():
+        return zeros(shape_of(input)[:-2], dtype=int64, device=input._storage.device)
+    share = _default_rtol(input, least, share)
+    fixed = input.detach()
     sizes = eigvalsh(fixed).abs() if hermitian else svdvals(fixed)
     border = sizes.amax(-1) * share
     if least is not None:

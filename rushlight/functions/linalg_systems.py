@@ -197,16 +197,16 @@ _SOLVE_TRIANGULAR = Op(
 
 @published("linalg_solve_triangular")
 def solve_triangular(
-    A: Tensor, B: Tensor, *, upper: bool, left: bool = True, unitriangular: bool = False
+    input: Tensor, B: Tensor, *, upper: bool, left: bool = True, unitriangular: bool = False
 ) -> Tensor:
-    """X with A X = B (X A = B) for triangular A, whose other triangle is not read.
+    """X with A X = B (X A = B) for triangular A = input, whose other triangle is not read.
 
     Args:
-        A: (..., n, n); B: (..., n, k).
+        input: (..., n, n); B: (..., n, k).
         unitriangular: A's diagonal is not read either, and counts as ones.
     Source: torch.linalg.solve_triangular.
     """
-    name = "linalg.solve_triangular"
+    name, A = "linalg.solve_triangular", input
     need_square(name, A)
     need_matrix(name, B, "B")
     need_same_dtype(name, A, B)
@@ -237,12 +237,13 @@ def _need_older(name: str, b: Tensor, a: Tensor) -> None:
 
 @function()
 def triangular_solve(
-    b: Tensor, A: Tensor, upper: bool = True, transpose: bool = False, unitriangular: bool = False
+    input: Tensor, A: Tensor, upper: bool = True, transpose: bool = False, unitriangular: bool = False
 ) -> Any:
-    """(solution, cloned_coefficient) of A X = b for triangular A. Source: torch.triangular_solve.
+    """(solution, cloned_coefficient) of A X = input for triangular A. Source: torch.triangular_solve.
 
     PyTorch has deprecated it for torch.linalg.solve_triangular.
     """
+    b = input
     warn_deprecated("triangular_solve", "torch.linalg.solve_triangular")
     for x, letter in ((b, "b"), (A, "A")):
         if x.dim() < 2:
@@ -270,17 +271,30 @@ def _cholesky_solve(b: Node, factor: Node, is_upper: bool) -> Node:
     return linalg.solve_triangular(adjoint(factor), half, True, False)
 
 
-_CHOLESKY_SOLVE = Op("CholeskySolveBackward0", _cholesky_solve)
+def _cholesky_solve_rule(g: Node, x: Node, ins: tuple, needs: tuple, is_upper: bool) -> tuple:
+    b, factor = ins
+    gb = _cholesky_solve(g, factor, is_upper)
+    return gb, _factor_gradient(gb @ adjoint(x), factor, is_upper) if needs[1] else None
+
+
+def _factor_gradient(inner: Node, factor: Node, is_upper: bool) -> Node:
+    """What the factor gets from -`inner`, the gradient of A: the whole matrix, also beyond its triangle."""
+    both = inner + adjoint(inner)
+    return -(factor @ both) if is_upper else -(both @ factor)
+
+
+_CHOLESKY_SOLVE = Op("CholeskySolveBackward0", _cholesky_solve, _cholesky_solve_rule)
 
 
 @function()
-def cholesky_solve(B: Tensor, L: Tensor, upper: bool = False) -> Tensor:
-    """X with A X = B, A given by its Cholesky factor L (A = L L^H), or by the upper one. Source: torch.cholesky_solve.
+def cholesky_solve(input: Tensor, input2: Tensor, upper: bool = False) -> Tensor:
+    """X with A X = input, A given by its Cholesky factor input2, the lower one or the upper. Source: torch.cholesky_solve.
 
     >>> import rushlight as torch
     >>> torch.cholesky_solve(torch.ones(1, 1), torch.tensor([[2.0]]))
     tensor([[0.2500]])
     """
+    B, L = input, input2
     for x, letter in ((B, "b"), (L, "u")):
         if x.dim() < 2:
             raise RuntimeError(
@@ -293,17 +307,21 @@ def cholesky_solve(B: Tensor, L: Tensor, upper: bool = False) -> Tensor:
 
 
 @function()
-def cholesky_inverse(L: Tensor, upper: bool = False) -> Tensor:
+def cholesky_inverse(input: Tensor, upper: bool = False) -> Tensor:
     """The inverse of A, given by its Cholesky factor. Source: torch.cholesky_inverse."""
-    need_kernel(need_square("cholesky_inverse", L), "cholesky_inverse_out_cpu")
-    return operation(_CHOLESKY_INVERSE, (L,), (bool(upper),))
+    need_kernel(need_square("cholesky_inverse", input), "cholesky_inverse_out_cpu")
+    return operation(_CHOLESKY_INVERSE, (input,), (bool(upper),))
 
 
 def _cholesky_inverse(factor: Node, is_upper: bool) -> Node:
     return _cholesky_solve(identity(factor.shape[-1], factor.shape[-1], factor.dtype), factor, is_upper)
 
 
-_CHOLESKY_INVERSE = Op("CholeskyInverseBackward0", _cholesky_inverse)
+_CHOLESKY_INVERSE = Op(
+    "CholeskyInverseBackward0",
+    _cholesky_inverse,
+    lambda g, out, ins, needs, is_upper: (_factor_gradient(out @ g @ out, ins[0], is_upper),),
+)
 
 # ---------------------------------------------------------------- systems of packed factors
 
@@ -348,10 +366,10 @@ def lu_solve(LU: Tensor, pivots: Tensor, B: Tensor, *, left: bool = True, adjoin
 
 
 @function("lu_solve")
-def lu_solve_of(b: Tensor, LU_data: Tensor, LU_pivots: Tensor) -> Tensor:
-    """X with A X = b, A given by its LU factors. Source: torch.lu_solve, deprecated for torch.linalg.lu_solve."""
+def lu_solve_of(input: Tensor, LU_data: Tensor, LU_pivots: Tensor) -> Tensor:
+    """X with A X = input, A given by its LU factors. Source: torch.lu_solve, deprecated for torch.linalg.lu_solve."""
     warn_deprecated("lu_solve", "torch.linalg.lu_solve")
-    return lu_solve(LU_data, LU_pivots, b)
+    return lu_solve(LU_data, LU_pivots, input)
 
 
 _LDL_SOLVE = Op(
@@ -439,16 +457,17 @@ def _need_least_squares(A: Tensor, B: Tensor, driver: str) -> None:
 
 
 @published("linalg_lstsq")
-def lstsq(A: Tensor, B: Tensor, rcond: float | None = None, *, driver: str | None = None) -> Any:
-    """(solution, residuals, rank, singular_values) for the X of least ||A X - B||.
+def lstsq(input: Tensor, b: Tensor, rcond: float | None = None, *, driver: str | None = None) -> Any:
+    """(solution, residuals, rank, singular_values) for the X of least ||A X - B||, A = input and B = b.
 
     Args:
-        A: (..., m, n); B: (..., m, k), or vectors (..., m).
+        input: (..., m, n); b: (..., m, k), or vectors (..., m).
         rcond: singular values at most rcond times the largest count as 0; eps * max(m, n) by default.
         driver: LAPACK's gelsy (default: by QR), gels (full rank), gelsd or gelss (by SVD). Residuals are given by all
             but gelsy for tall A of full rank, singular values by the last two; what is not given is empty.
     Source: torch.linalg.lstsq.
     """
+    A, B = input, b
     driver = "gelsy" if driver is None else driver
     _need_least_squares(A, B, driver)
     m, n = shape_of(A)[-2:]
@@ -466,9 +485,7 @@ def lstsq(A: Tensor, B: Tensor, rcond: float | None = None, *, driver: str | Non
     given = driver != "gelsy" and m > n and (driver == "gels" or bool((array_of(rank) == n).all()))
     return named("linalg_lstsq", "solution", "residuals", "rank", "singular_values")(
         found.squeeze(-1) if vector else found,
-        (residuals)
-        if given
-        else zeros(0, dtype=real, device=device),
+        (residuals) if given else zeros(0, dtype=real, device=device),
         zeros(0, dtype=dtype_of(rank), device=device) if driver == "gels" else rank,
         singular if driver in ("gelsd", "gelss") else zeros(0, dtype=real, device=device),
     )
@@ -478,43 +495,44 @@ def lstsq(A: Tensor, B: Tensor, rcond: float | None = None, *, driver: str | Non
 
 
 @published("linalg_tensorinv")
-def tensorinv(A: Tensor, ind: int = 2) -> Tensor:
-    """The inverse of A read as a matrix: its first `ind` dimensions as rows, the others as columns.
+def tensorinv(input: Tensor, ind: int = 2) -> Tensor:
+    """The inverse of input read as a matrix: its first `ind` dimensions as rows, the others as columns.
 
     Raises: LinAlgError when it is singular; RuntimeError when it is not square.
     Source: torch.linalg.tensorinv.
     """
     if ind <= 0:
         raise RuntimeError(f"Expected a strictly positive integer for 'ind', but got {ind}")
-    shape = shape_of(need_tensor("tensorinv", A))
+    shape = shape_of(need_tensor("tensorinv", input))
     rows, columns = math.prod(shape[:ind]), math.prod(shape[ind:])
     if rows != columns:
         raise RuntimeError(
             "Expected self to satisfy the requirement prod(self.shape[ind:]) == prod(self.shape[:ind]), but got "
             f"{columns} != {rows}"
         )
-    found, info = with_info(_INV, (need_numbers("linalg.inv", reshape(A, (rows, rows))),))
+    found, info = with_info(_INV, (need_numbers("linalg.inv", reshape(input, (rows, rows))),))
     raise_for(info, "inv", _not_invertible)
     return reshape(found, (*shape[ind:], *shape[:ind]))
 
 
 @published("linalg_tensorsolve")
-def tensorsolve(A: Tensor, B: Tensor, dims: Sequence[int] | None = None) -> Tensor:
-    """X with tensordot(A, X, X.ndim) = B: A read as a matrix with B's dimensions as rows.
+def tensorsolve(input: Tensor, other: Tensor, dims: Sequence[int] | None = None) -> Tensor:
+    """X with tensordot(input, X, X.ndim) = other: input read as a matrix with other's dimensions as rows.
 
     Args:
-        dims: dimensions of A that are moved to the end first.
+        dims: dimensions of input that are moved to the end first.
     Source: torch.linalg.tensorsolve.
     """
+    A = input
     if dims is not None:
         A = movedim(A, tuple(dims), tuple(range(-len(dims), 0)))
     shape = shape_of(need_tensor("tensorsolve", A))
-    rank = need_tensor("tensorsolve", B, 2, "B").dim()
+    rank = need_tensor("tensorsolve", other, 2, "other").dim()
     rows, columns = math.prod(shape[:rank]), math.prod(shape[rank:])
     if rows != columns:
         raise RuntimeError(
             "Expected self to satisfy the requirement prod(self.shape[other.ndim:]) == prod(self.shape[:other.ndim]), "
             f"but got {columns} != {rows}"
         )
-    found = solve(reshape(A, (rows, rows)), reshape(B, (-1,)))
+    found = solve(reshape(A, (rows, rows)), reshape(other, (-1,)))
     return reshape(found, shape[rank:])

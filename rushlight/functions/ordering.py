@@ -174,7 +174,7 @@ def _median(name: str, doc: str) -> Any:
             raise lacking("median_cpu", input)
         if dim is None:
             if not input.numel():
-                return tensor_of(float("nan"), dtype_of(input))
+                return tensor_of(float("nan"), dtype_of(input), input.device)
             flat = reshape(input.detach(), (-1,))
             at = _middle(flat, _positions(name, flat, 0, False), 0, ignores_nan)
             return operation(_WHOLE_MEDIANS[name], (input, at))
@@ -210,7 +210,7 @@ def mode(input: Tensor, dim: int = -1, keepdim: bool = False) -> Any:
     # How long the run of equal elements is at each position of the order; the first longest run ends at the mode.
     starts = ordered.narrow(dim, 1, n - 1) != ordered.narrow(dim, 0, n - 1)
     first = primitive(elementwise.ne, (order.narrow(dim, 0, 1), order.narrow(dim, 0, 1)))
-    along = arange(n).reshape((n,) + (1,) * (input.dim() - dim - 1)).expand(shape_of(input))
+    along = arange(n, device=input.device).reshape((n,) + (1,) * (input.dim() - dim - 1)).expand(shape_of(input))
     began = cummax(where(cat([~first, starts], dim), along, 0), dim).values
     end = (along - began).argmax(dim, True)
     return _one("mode", _MODE, input, order.gather(dim, end), dim, keepdim)
@@ -218,6 +218,7 @@ def mode(input: Tensor, dim: int = -1, keepdim: bool = False) -> Any:
 
 # ---------------------------------------------------------------- quantiles
 
+_ROUNDINGS = {"lower": "floor", "higher": "ceil", "nearest": "round"}
 _INTERPOLATIONS = ("linear", "lower", "higher", "midpoint", "nearest")
 
 
@@ -253,9 +254,8 @@ def _ranks(ordered: Tensor, q: Tensor, ignores_nan: bool) -> Tensor:
 
 
 def _between(ordered: Tensor, ranks: Tensor, interpolation: str) -> Tensor:
-    ranks = {"lower": Tensor.floor, "higher": Tensor.ceil, "nearest": Tensor.round}.get(
-        interpolation, lambda r: r
-    )(ranks)
+    if interpolation in _ROUNDINGS:
+        ranks = getattr(ranks, _ROUNDINGS[interpolation])()
     below = to_dtype(ranks.detach(), int64)
     found = ordered.gather(-1, below)
     if interpolation not in ("linear", "midpoint"):
@@ -275,7 +275,7 @@ def _quantile(name: str, doc: str) -> Any:
         rank = input.dim()
         place = None if dim is None else wrap_dim(dim, rank)
         rows = reshape(input, (-1,)) if place is None or not rank else movedim(input, place, -1)
-        points = tensor_of(q, dtype_of(input))
+        points = tensor_of(q, dtype_of(input), input.device)
         ranks = _ranks(ordered := sort(rows, -1).values, reshape(points, (-1,)), ignores_nan)
         ranks = ranks.expand((*shape_of(ordered)[:-1], points.numel()))
         out = _between(ordered, ranks, interpolation)

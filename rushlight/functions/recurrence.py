@@ -228,6 +228,14 @@ def lstm(*args: Any, **kwargs: Any) -> tuple[Tensor, Tensor, Tensor]:
     Returns: output (T, N, directions * H), and the last states (layers * directions, N, H).
     Raises: RuntimeError when sizes or dtypes do not fit.
     Source: torch.lstm; Hochreiter and Schmidhuber 1997, projections after Sak et al. 2014.
+    Example:
+        >>> import rushlight as torch
+        >>> state, params = torch.zeros(1, 1, 2), [torch.ones(8, 3), torch.ones(8, 2)]
+        >>> output, h, c = torch.lstm(
+        ...     torch.zeros(5, 1, 3), (state, state), params, False, 1, 0.0, False, False, False
+        ... )
+        >>> output.shape, h.tolist()
+        (torch.Size([5, 1, 2]), [[[0.0, 0.0]]])
     """
     return _layers("lstm", LSTM, _two_states, args, kwargs)
 

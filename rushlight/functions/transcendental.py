@@ -69,7 +69,7 @@ def mvlgamma(input: Tensor, p: int) -> Tensor:
     if p < 1:
         raise RuntimeError(f"p has to be greater than or equal to 1, but got {p}")
     x = as_floating(need_tensor("mvlgamma", input))
-    steps = arange(0, p, dtype=dtype_of(x)) / 2
+    steps = arange(0, p, dtype=dtype_of(x), device=x.device) / 2
     return lgamma(x.unsqueeze(-1) - steps).sum(-1) + p * (p - 1) / 4 * math.log(math.pi)
 
 

@@ -296,7 +296,9 @@ lstsq = Primitive(
 def _matrix_exp(np: Any, a: Any) -> Any:
     from scipy.linalg import expm
 
-    return expm(a) if a.size else np.zeros(a.shape, a.dtype)
+    # The scaling and squaring lose digits: single precision is computed in double.
+    wide = np.complex128 if a.dtype.kind == "c" else np.float64
+    return expm(a.astype(wide)) if a.size else np.zeros(a.shape, a.dtype)
 
 
 def _matrix_exp_rule(g: Node, out: Node, a: Node) -> Node:

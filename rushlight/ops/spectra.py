@@ -19,6 +19,7 @@ from .matrices import (
     adjoint,
     column_of,
     columns_part,
+    identity,
     main_diagonal,
     of_diagonal,
     row_of,

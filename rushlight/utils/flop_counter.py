@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from typing import Any
 
+from .. import settings
 from ..autograd.profiler import flops_of
 from ..executors import queue
 from ..graph.node import Node
@@ -35,9 +36,13 @@ class FlopCounterMode:
         queue.realize()
         self.flop_counts.clear()
         queue.observers.append(self._count)
+        # What is called is what is counted, also where nobody keeps the result: each call runs at once.
+        self._eager = settings.EAGER
+        settings.EAGER, queue.limit = True, 1
         return self
 
     def __exit__(self, *exc: object) -> None:
+        settings.EAGER = self._eager
         queue.realize()
         queue.observers.remove(self._count)
         if self.display:
