@@ -155,6 +155,9 @@ class Function:
     """
 
     generate_vmap_rule = False
+    # PyTorch names these on the class; forward and backward find them on their ctx.
+    saved_tensors: tuple
+    needs_input_grad: tuple[bool, ...]
 
     @staticmethod
     def forward(*args: Any, **kwargs: Any) -> Any:

@@ -1,1 +1,1 @@
-"""The command line: `rushlight train`, `evaluate`, `predict`, `run`, `doctor`. main.py reads the arguments."""
+"""The command line: `rushlight train`, `evaluate`, `predict`, `run`, `launch`, `doctor`. main.py reads the arguments."""

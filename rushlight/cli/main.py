@@ -32,6 +32,11 @@ def parser() -> argparse.ArgumentParser:
     one.add_argument("-m", dest="module", action="store_true", help="PROGRAM is a module's name")
     one.add_argument("program", metavar="PROGRAM")
     one.add_argument("arguments", nargs=argparse.REMAINDER)
+    one = commands.add_parser("launch", help="run a program as several processes that train together")
+    one.add_argument("-n", dest="processes", type=_positive, required=True, help="how many processes")
+    one.add_argument("-m", dest="module", action="store_true", help="PROGRAM is a module's name")
+    one.add_argument("program", metavar="PROGRAM")
+    one.add_argument("arguments", nargs=argparse.REMAINDER)
     commands.add_parser("doctor", help="what is installed here and what works")
     return top
 
@@ -161,6 +166,17 @@ def predict_command(options: argparse.Namespace) -> int:
     return 0
 
 
+def launch_command(options: argparse.Namespace) -> int:
+    """Run a program as several ranks of one machine, each through `rushlight run`."""
+    from ..distributed.launching import launch
+
+    if not options.module and not Path(options.program).exists():
+        raise FileNotFoundError(f"{options.program}: no such file")
+    how = ["-m"] if options.module else []
+    command = [sys.executable, "-m", "rushlight", "run", *how, options.program, *options.arguments]
+    return launch(command, options.processes)
+
+
 def doctor_command(options: argparse.Namespace) -> int:
     """Say what is installed."""
     from .doctor import examine
@@ -173,5 +189,5 @@ COMMANDS = {
     "train": train,
     "evaluate": evaluate_command,
     "predict": predict_command,
-    "doctor": doctor_command,
+    "launch": launch_command, "doctor": doctor_command,
 }

@@ -11,7 +11,8 @@ from typing import Any
 from ..autograd.entry import Op
 from ..autograd.record import operation, primitive, title
 from ..dtypes import int32
-from ..graph.node import Node
+from ..graph.gradient import pullback
+from ..graph.node import Node, constant
 from ..graph.registry import PICK
 from ..ops import factorizations as ops
 from ..ops.matrices import adjoint, identity, row_of, rows_numbered
@@ -298,7 +299,13 @@ def _householder_product(a: Node, tau: Node) -> Node:
     return ops.reflected(a, tau, identity(m, n, a.dtype), False)
 
 
-_HOUSEHOLDER_PRODUCT = Op("LinalgHouseholderProductBackward0", _householder_product)
+def _householder_rule(g: Node, out: Node, ins: tuple, needs: tuple) -> tuple:
+    if not ins[1].numel:  # no reflection: nothing depends on the vectors
+        return tuple([constant(0, x.dtype).expand(x.shape) for x in ins])
+    return tuple(pullback([_householder_product(*ins)], list(ins), [g]))
+
+
+_HOUSEHOLDER_PRODUCT = Op("LinalgHouseholderProductBackward0", _householder_product, _householder_rule)
 
 
 def _need_reflections(name: str, input: Tensor, tau: Tensor) -> None:

@@ -9,10 +9,10 @@ from typing import Any
 from ..autograd.entry import Op
 from ..autograd.record import operation, primitive, title
 from ..dtypes import BOOL, FLOATING, INTEGRAL, NARROW, float32, int64
-from ..graph.node import constant
+from ..graph.node import Node, constant
 from ..graph.registry import PICK
 from ..ops import linalg as ops
-from ..ops.matrices import identity
+from ..ops.matrices import column_of, identity
 from ..results import named
 from ..tensor import Tensor, dtype_of, shape_of
 from .arguments import need_tensor, to_dtype
@@ -29,6 +29,16 @@ from .shaping import diagonal as diagonal_of
 # ---------------------------------------------------------------- determinants
 
 
+def _det_rule(g: Node, out: Node, ins: tuple, needs: tuple) -> tuple:
+    (a,) = ins
+    if not a.numel:
+        return (constant(0, a.dtype).expand(a.shape),)
+    return (column_of(column_of(g)) * ops.cofactors(a).conj(),)
+
+
+_DET = Op("LinalgDetBackward0", lambda a: ops.det(a), _det_rule)
+
+
 @published("linalg_det")
 def det(A: Tensor) -> Tensor:
     """The determinant of square matrices (..., n, n). Source: torch.linalg.det.
@@ -38,7 +48,7 @@ def det(A: Tensor) -> Tensor:
     tensor(6.)
     """
     need_numbers("linalg.det", need_square("linalg.det", A), "lu_cpu")
-    return primitive(ops.det, (A,))
+    return operation(_DET, (A,))
 
 
 @function("det")

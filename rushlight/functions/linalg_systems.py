@@ -17,14 +17,13 @@ from ..graph.node import Node
 from ..graph.registry import PICK
 from ..ops import factorizations, linalg
 from ..ops.factorizations import inverse_order, unit_lower, upper_factor
-from ..ops.linalg import solve_rule, solve_triangular_rule
+from ..ops.linalg import cholesky_solve_rule, factor_gradient, solve_rule, solve_triangular_rule
 from ..ops.matrices import adjoint, identity, rows_at
 from ..ops.spectra import machine_epsilon, pinv_rule, pseudo_inverse
 from ..results import named
 from ..shapes import broadcast
 from ..tensor import Tensor, array_of, dtype_of, shape_of
 from .arguments import need_tensor
-from .creation import zeros
 from .linalg_checks import (
     need_kernel,
     need_matrix,
@@ -263,27 +262,11 @@ def triangular_solve(
     return named("triangular_solve", "solution", "cloned_coefficient")(found, copy)
 
 
-def _cholesky_solve(b: Node, factor: Node, is_upper: bool) -> Node:
-    if is_upper:
-        half = linalg.solve_triangular(adjoint(factor), b, False, False)
-        return linalg.solve_triangular(factor, half, True, False)
-    half = linalg.solve_triangular(factor, b, False, False)
-    return linalg.solve_triangular(adjoint(factor), half, True, False)
-
-
-def _cholesky_solve_rule(g: Node, x: Node, ins: tuple, needs: tuple, is_upper: bool) -> tuple:
-    b, factor = ins
-    gb = _cholesky_solve(g, factor, is_upper)
-    return gb, _factor_gradient(gb @ adjoint(x), factor, is_upper) if needs[1] else None
-
-
-def _factor_gradient(inner: Node, factor: Node, is_upper: bool) -> Node:
-    """What the factor gets from -`inner`, the gradient of A: the whole matrix, also beyond its triangle."""
-    both = inner + adjoint(inner)
-    return -(factor @ both) if is_upper else -(both @ factor)
-
-
-_CHOLESKY_SOLVE = Op("CholeskySolveBackward0", _cholesky_solve, _cholesky_solve_rule)
+_CHOLESKY_SOLVE = Op(
+    "CholeskySolveBackward0",
+    lambda b, factor, is_upper: linalg.cholesky_solve(b, factor, is_upper),
+    lambda g, x, ins, needs, is_upper: cholesky_solve_rule(g, x, ins[1], needs, is_upper),
+)
 
 
 @function()
@@ -314,13 +297,14 @@ def cholesky_inverse(input: Tensor, upper: bool = False) -> Tensor:
 
 
 def _cholesky_inverse(factor: Node, is_upper: bool) -> Node:
-    return _cholesky_solve(identity(factor.shape[-1], factor.shape[-1], factor.dtype), factor, is_upper)
+    n = factor.shape[-1]
+    return linalg.cholesky_solve(identity(n, n, factor.dtype), factor, is_upper)
 
 
 _CHOLESKY_INVERSE = Op(
     "CholeskyInverseBackward0",
     _cholesky_inverse,
-    lambda g, out, ins, needs, is_upper: (_factor_gradient(out @ g @ out, ins[0], is_upper),),
+    lambda g, out, ins, needs, is_upper: (factor_gradient(out @ g @ out, ins[0], is_upper),),
 )
 
 # ---------------------------------------------------------------- systems of packed factors
@@ -481,14 +465,18 @@ def lstsq(input: Tensor, b: Tensor, rcond: float | None = None, *, driver: str |
     if rcond is None:
         rcond = machine_epsilon(real) * max(m, n)
     found, residuals, rank, singular = operation(_LSTSQ, (A, columns), (float(rcond), driver))
-    device = A._storage.device
     given = driver != "gelsy" and m > n and (driver == "gels" or bool((array_of(rank) == n).all()))
     return named("linalg_lstsq", "solution", "residuals", "rank", "singular_values")(
         found.squeeze(-1) if vector else found,
-        (residuals) if given else zeros(0, dtype=real, device=device),
-        zeros(0, dtype=dtype_of(rank), device=device) if driver == "gels" else rank,
-        singular if driver in ("gelsd", "gelss") else zeros(0, dtype=real, device=device),
+        residuals if given else _none_of(residuals),
+        _none_of(rank) if driver == "gels" else rank,
+        singular.detach() if driver in ("gelsd", "gelss") else _none_of(singular.detach()),
     )
+
+
+def _none_of(x: Tensor) -> Tensor:
+    """An empty vector, which requires grad where x does."""
+    return reshape(x, (-1,)).narrow(0, 0, 0)
 
 
 # ---------------------------------------------------------------- tensors as matrices

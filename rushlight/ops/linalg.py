@@ -155,6 +155,41 @@ solve_triangular = Primitive(
     ),
 )
 
+
+
+def _cholesky_solve(np: Any, b: Any, factor: Any, is_upper: bool) -> Any:
+    back = np.conj(np.swapaxes(factor, -1, -2))
+    first, second = (back, factor) if is_upper else (factor, back)
+    half = _solve_triangular(np, first, b, False, False)
+    return _solve_triangular(np, second, half, True, False)
+
+
+def factor_gradient(inner: Node, factor: Node, is_upper: bool) -> Node:
+    """What a Cholesky factor gets from -`inner`, the gradient of A: the whole matrix, also beyond its triangle."""
+    both = inner + adjoint(inner)
+    return -(factor @ both) if is_upper else -(both @ factor)
+
+
+def cholesky_solve_rule(g: Node, x: Node, factor: Node, needs: tuple, is_upper: bool) -> tuple:
+    """Gradients of B and of the factor from that of X."""
+    gb = cholesky_solve(g, factor, is_upper)
+    return gb, factor_gradient(gb @ adjoint(x), factor, is_upper) if needs[1] else None
+
+
+cholesky_solve = Primitive(
+    "cholesky_solve",
+    "X with A X = B, A given by its lower Cholesky factor, or by the upper one.",
+    kind=OPAQUE,
+    arity=2,
+    shape=lambda b, factor, is_upper: (*_lead(factor, b), *b.shape[-2:]),
+    numpy=_cholesky_solve,
+    vjp=(
+        lambda g, out, b, factor, up: cholesky_solve_rule(g, out, factor, (True, False), up)[0],
+        lambda g, out, b, factor, up: cholesky_solve_rule(g, out, factor, (True, True), up)[1],
+    ),
+    samples=(call((1, 2), Array((1, 1), 1, 2), params=(False,)), call((2, 1, 1), Array((1, 1), 1, 2), params=(True,))),
+)
+
 # ---------------------------------------------------------------- determinants
 
 
@@ -196,6 +231,8 @@ cofactors = Primitive(
     vjp=_cofactors_rule,
     samples=(call(Array((3, 3), 0, 4)), call(Array((2, 2, 2), dtype="complex128"))),
 )
+
+
 det = Primitive(
     "det",
     "The determinant.",
@@ -203,7 +240,6 @@ det = Primitive(
     shape=lambda a: a.shape[:-2],
     numpy=lambda np, a: np.linalg.det(a),
     vjp=lambda g, out, a: column_of(column_of(g)) * cofactors(a).conj(),
-    grad_name="LinalgDetBackward0",
     samples=(
         call(Array((3, 3), 0, 4)),
         call((2, 1, 1)),

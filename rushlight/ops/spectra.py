@@ -75,7 +75,7 @@ def _eigh(np: Any, a: Any, uplo: str) -> tuple:
 
 
 def eigh_rule(gw: Node | None, gv: Node | None, w: Node, v: Node) -> Node | None:
-    """The gradient of A = V diag(w) V^H."""
+    """The gradient of A = V diag(w) V^H: Hermitian, both triangles having their share."""
     if gv is None:
         return None if gw is None else (v * row_of(gw.cast(v.dtype))) @ adjoint(v)
     inner = adjoint(v) @ gv
@@ -84,7 +84,8 @@ def eigh_rule(gw: Node | None, gv: Node | None, w: Node, v: Node) -> Node | None
         inner = _without_phase(inner, turning, "linalg_eigh_backward: The eigenvectors")
     inner = inner / _gaps(w).cast(v.dtype)
     along = w * 0 if gw is None else gw
-    return v @ with_diagonal(inner, along.cast(v.dtype)) @ adjoint(v)
+    found = v @ with_diagonal(inner, along.cast(v.dtype)) @ adjoint(v)
+    return (found + adjoint(found)) * 0.5
 
 
 eigh = Primitive(

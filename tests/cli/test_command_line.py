@@ -183,3 +183,19 @@ def test_doctor(capsys):
     assert command("doctor") == 0
     out = capsys.readouterr().out
     assert "numpy" in out and "executor" in out
+
+
+def test_launch_tells_each_process_its_rank():
+    Path("rank.py").write_text(
+        "import os, torch\nopen(f\"rank-{os.environ['RANK']}\", 'w').write(os.environ['WORLD_SIZE'] + torch.__name__)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-m", "rushlight", "launch", "-n", "2", "rank.py"],
+        env=environment(),
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert done.returncode == 0, done.stderr
+    assert [Path(f"rank-{i}").read_text() for i in range(2)] == ["2rushlight"] * 2
+    assert command("launch", "-n", 2, "nowhere.py") == 2
