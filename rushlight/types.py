@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from .devices import Device
 from .dtypes import DType
 from .tensor import Tensor
 
@@ -11,3 +12,5 @@ _TensorOrTensors = Tensor | tuple[Tensor, ...]
 _size = tuple[int, ...] | list[int]
 FileLike = Any
 Storage = Any
+
+__all__ = ["Device", "FileLike", "Number", "Storage"]

@@ -4,6 +4,9 @@ from typing import Any
 
 from .. import amp as _amp
 from ..amp import GradScaler as _GradScaler
+from ..amp import custom_bwd, custom_fwd
+
+__all__ = ["GradScaler", "autocast", "custom_bwd", "custom_fwd"]
 
 
 class autocast(_amp.autocast):

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from ..autograd.entry import Op
-from ..autograd.record import operation, title
+from ..autograd.record import primitive, title
 from ..dtypes import COMPLEX, FLOATING, NARROW, int64
 from ..errors import LinAlgError
 from ..graph.node import Node
@@ -232,17 +232,6 @@ def svd_of(input: Tensor, some: bool = True, compute_uv: bool = True) -> Any:
 # ---------------------------------------------------------------- rank and pseudo-inverse
 
 
-def _pinv(a: Node, atol: Node | None, rtol: Node | None, hermitian: bool) -> Node:
-    return (ops.hermitian_pseudo_inverse if hermitian else ops.pseudo_inverse)(a, atol, rtol)
-
-
-_PINV = Op(
-    "LinalgPinvBackward0",
-    _pinv,
-    lambda g, out, ins, needs, hermitian: (ops.pinv_rule(g, out, ins[0]), None, None),
-)
-
-
 def _tolerance(name: str, argument: str, value: Any, real: Any) -> Tensor | None:
     if value is None:
         return None
@@ -259,7 +248,7 @@ def _tolerance(name: str, argument: str, value: Any, real: Any) -> Tensor | None
     return tensor_of(value, real)
 
 
-def _default_rtol(A: Tensor, atol: Tensor | None, rtol: Tensor | None) -> Tensor | None:
+def _default_rtol(A: Tensor, atol: Tensor | None, rtol: Tensor | None) -> Tensor:
     """rtol is eps * max(m, n), but 0 where an atol above 0 is given."""
     if rtol is not None:
         return rtol
@@ -301,7 +290,8 @@ def pinv(
     if not finite(input):
         raise LinAlgError(f"linalg.svd: {_NOT_FINITE}")
     share = _default_rtol(input, least, share)
-    return operation(_PINV, (input, least, share), (bool(hermitian),))
+    least = tensor_of(0.0, real) if least is None else least
+    return primitive(ops.pinv, (input, least, share), (bool(hermitian),))
 
 
 @function()

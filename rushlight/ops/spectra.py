@@ -11,8 +11,9 @@ from collections.abc import Callable
 from typing import Any
 
 from ..dtypes import DType, int32
-from ..graph.node import Node
+from ..graph.node import Node, constant
 from ..graph.registry import OPAQUE, PICK, Primitive
+from ..shapes import broadcast_all
 from .elementwise import complex_
 from .linalg import each_matrix, solution
 from .matrices import (
@@ -266,42 +267,56 @@ def svdvals_rule(g: Node | None, a: Node) -> Node | None:
 # ---------------------------------------------------------------- pseudo-inverse
 
 
-def pseudo_inverse(a: Node, atol: Node | None = None, rtol: Node | None = None) -> Node:
-    """V diag(1 / s) U^H over the singular values above max(atol, rtol * largest); eps * max(m, n) by default."""
-    found = svd(a, False)
-    u, s, vh = (PICK(found, i) for i in range(3))
-    return adjoint(vh) @ (column_of(_reciprocals(s, s, atol, rtol, a).cast(a.dtype)) * adjoint(u))
-
-
-def hermitian_pseudo_inverse(a: Node, atol: Node | None, rtol: Node | None) -> Node:
-    """As pseudo_inverse, of a Hermitian matrix by its eigenvalues."""
-    found = eigh(a, "L")
-    w, v = PICK(found, 0), PICK(found, 1)
-    return v @ (column_of(_reciprocals(w, w.abs(), atol, rtol, a).cast(a.dtype)) * adjoint(v))
-
-
-def _reciprocals(values: Node, sizes: Node, atol: Node | None, rtol: Node | None, a: Node) -> Node:
-    """1 / values, and 0 for those that are too small."""
-    if not sizes.shape[-1]:
-        return values
-    largest = sizes.amax((len(sizes.shape) - 1,), False)
-    least = largest * machine_epsilon(sizes.dtype) * max(a.shape[-2:]) if rtol is None else largest * rtol
-    if atol is not None:
-        least = atol.maximum(least)
-    kept = sizes.gt(column_of(least))
-    return kept.where(kept.where(values, 1).reciprocal(), 0)
-
-
 def machine_epsilon(dtype: DType) -> float:
     """The distance from 1 to the next number of float32 or float64 (or of their complex numbers)."""
     return 2.0**-23 if dtype.to_real().name == "float32" else 2.0**-52
 
 
+def _pinv(np: Any, a: Any, atol: Any, rtol: Any, hermitian: bool) -> Any:
+    m, n = a.shape[-2:]
+    if not a.size:
+        return np.zeros((*a.shape[:-2], n, m), a.dtype)
+    if hermitian:
+        values, v, _ = _eigh(np, a, "L")
+        left = right = v
+    else:
+        left, values, vh, _ = _svd(np, a, False)
+        right = np.conj(np.swapaxes(vh, -1, -2))
+    sizes = np.abs(values)
+    kept = sizes > np.maximum(atol, rtol * sizes.max(-1))[..., None]
+    turned = np.where(kept, 1 / np.where(kept, values, 1), 0)[..., None, :]
+    return (right * turned) @ np.conj(np.swapaxes(left, -1, -2))
+
+
 def pinv_rule(g: Node, p: Node, a: Node) -> Node:
     """The gradient of A from that of its pseudo-inverse P, after Golub and Pereyra (1973), for constant rank."""
     (m, n), ph, gh = a.shape[-2:], adjoint(p), adjoint(g)
-    found = -(ph @ g @ ph)
-    if m > 0 and n > 0:
-        found = found + (identity(m, m, a.dtype) - a @ p) @ gh @ (p @ ph)
-        found = found + (ph @ p) @ gh @ (identity(n, n, a.dtype) - p @ a)
-    return found
+    beyond_rows = (identity(m, m, a.dtype) - a @ p) @ gh @ (p @ ph)
+    beyond_columns = (ph @ p) @ gh @ (identity(n, n, a.dtype) - p @ a)
+    return beyond_rows + beyond_columns - ph @ g @ ph
+
+
+pinv = Primitive(
+    "pinv",
+    "The pseudo-inverse over the singular values above max(atol, rtol * largest).",
+    kind=OPAQUE,
+    arity=3,
+    shape=lambda a, atol, rtol, hermitian: (
+        *broadcast_all((a.shape[:-2], atol.shape, rtol.shape)),
+        a.shape[-1],
+        a.shape[-2],
+    ),
+    numpy=_pinv,
+    vjp=(lambda g, out, a, atol, rtol, hermitian: pinv_rule(g, out, a), None, None),
+    grad_name="LinalgPinvBackward0",
+    samples=(
+        call((3, 2), Array((), 0, 0), Array((), 0, 0), params=(False,), grad=False),
+        call((2, 2, 3), Array((2,), 0, 0), Array((), 0, 0), params=(False,), grad=False),
+    ),
+)
+
+
+def pseudo_inverse(a: Node) -> Node:
+    """The pseudo-inverse with the usual tolerance, eps * max(m, n)."""
+    real = a.dtype.to_real()
+    return pinv(a, constant(0, real), constant(machine_epsilon(real) * max(a.shape[-2:]), real), False)
