@@ -75,7 +75,11 @@ class Recorder:
         if self.shapes:
             event.input_shapes = [list(n.shape) if _single(n) else [] for n in node.inputs]
         if self.stack:
-            event.stack = [f"{f.filename}({f.lineno}): {f.name}" for f in reversed(traceback.extract_stack()) if not _ours(f)]
+            event.stack = [
+                f"{f.filename}({f.lineno}): {f.name}"
+                for f in reversed(traceback.extract_stack())
+                if not _ours(f)
+            ]
         if self.memory:
             size = sum(a.nbytes for a in (result if isinstance(result, tuple) else (result,)))
             event.cpu_memory_usage = size

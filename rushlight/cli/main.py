@@ -189,5 +189,6 @@ COMMANDS = {
     "train": train,
     "evaluate": evaluate_command,
     "predict": predict_command,
-    "launch": launch_command, "doctor": doctor_command,
+    "launch": launch_command,
+    "doctor": doctor_command,
 }

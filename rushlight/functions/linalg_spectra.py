@@ -11,7 +11,6 @@ from ..autograd.entry import Op
 from ..autograd.record import primitive, title
 from ..dtypes import COMPLEX, FLOATING, NARROW, int64
 from ..errors import LinAlgError
-from ..graph.node import Node
 from ..graph.registry import PICK
 from ..ops import spectra as ops
 from ..results import named

@@ -210,7 +210,9 @@ def mode(input: Tensor, dim: int = -1, keepdim: bool = False) -> Any:
     # How long the run of equal elements is at each position of the order; the first longest run ends at the mode.
     starts = ordered.narrow(dim, 1, n - 1) != ordered.narrow(dim, 0, n - 1)
     first = primitive(elementwise.ne, (order.narrow(dim, 0, 1), order.narrow(dim, 0, 1)))
-    along = arange(n, device=input.device).reshape((n,) + (1,) * (input.dim() - dim - 1)).expand(shape_of(input))
+    along = (
+        arange(n, device=input.device).reshape((n,) + (1,) * (input.dim() - dim - 1)).expand(shape_of(input))
+    )
     began = cummax(where(cat([~first, starts], dim), along, 0), dim).values
     end = (along - began).argmax(dim, True)
     return _one("mode", _MODE, input, order.gather(dim, end), dim, keepdim)

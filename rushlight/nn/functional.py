@@ -2,7 +2,6 @@
 
 Public names only; nothing is computed here.
 """
-# ruff: noqa: F401
 
 # ---- activations, losses, norms, dropout, embedding, distances
 from ..functions.activation import (

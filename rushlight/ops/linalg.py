@@ -156,7 +156,6 @@ solve_triangular = Primitive(
 )
 
 
-
 def _cholesky_solve(np: Any, b: Any, factor: Any, is_upper: bool) -> Any:
     back = np.conj(np.swapaxes(factor, -1, -2))
     first, second = (back, factor) if is_upper else (factor, back)
@@ -187,7 +186,10 @@ cholesky_solve = Primitive(
         lambda g, out, b, factor, up: cholesky_solve_rule(g, out, factor, (True, False), up)[0],
         lambda g, out, b, factor, up: cholesky_solve_rule(g, out, factor, (True, True), up)[1],
     ),
-    samples=(call((1, 2), Array((1, 1), 1, 2), params=(False,)), call((2, 1, 1), Array((1, 1), 1, 2), params=(True,))),
+    samples=(
+        call((1, 2), Array((1, 1), 1, 2), params=(False,)),
+        call((2, 1, 1), Array((1, 1), 1, 2), params=(True,)),
+    ),
 )
 
 # ---------------------------------------------------------------- determinants

@@ -31,7 +31,9 @@ def swap_tensors(t1: Any, t2: Any) -> None:
 
 
 def _slots(kind: type) -> list[str]:
-    return [n for c in kind.__mro__ for n in getattr(c, "__slots__", ()) if n not in ("__weakref__", "__dict__")]
+    return [
+        n for c in kind.__mro__ for n in getattr(c, "__slots__", ()) if n not in ("__weakref__", "__dict__")
+    ]
 
 
 def _contents(t: Any) -> tuple[dict, dict]:

@@ -9,7 +9,11 @@ from typing import Any, NoReturn
 from ..errors import UnsupportedError
 
 CUDA_HOME = ROCM_HOME = HIP_HOME = CUDNN_HOME = SYCL_HOME = None
-IS_WINDOWS, IS_MACOS, IS_LINUX = sys.platform == "win32", sys.platform == "darwin", sys.platform.startswith("linux")
+IS_WINDOWS, IS_MACOS, IS_LINUX = (
+    sys.platform == "win32",
+    sys.platform == "darwin",
+    sys.platform.startswith("linux"),
+)
 IS_HIP_EXTENSION = False
 CLIB_PREFIX = "" if IS_WINDOWS else "lib"
 CLIB_EXT = ".dll" if IS_WINDOWS else ".so"
@@ -67,7 +71,9 @@ def include_paths(device_type: str = "cpu", torch_include_dirs: bool = True) -> 
     return []
 
 
-def library_paths(device_type: str = "cpu", torch_include_dirs: bool = True, cross_target_platform: Any = None) -> list[str]:
+def library_paths(
+    device_type: str = "cpu", torch_include_dirs: bool = True, cross_target_platform: Any = None
+) -> list[str]:
     """No libraries."""
     return []
 

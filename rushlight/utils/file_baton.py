@@ -9,7 +9,9 @@ import time
 class FileBaton:
     """Whoever makes the file has the lock; the others wait until it is gone. Source: torch.utils.file_baton.FileBaton."""
 
-    def __init__(self, lock_file_path: str, wait_seconds: float = 0.1, warn_after_seconds: float | None = None) -> None:
+    def __init__(
+        self, lock_file_path: str, wait_seconds: float = 0.1, warn_after_seconds: float | None = None
+    ) -> None:
         self.lock_file_path, self.wait_seconds = lock_file_path, wait_seconds
         self.warn_after_seconds = warn_after_seconds
         self.fd: int | None = None

@@ -11,13 +11,17 @@ from rushlight.profiler import ProfilerAction, ProfilerActivity, profile, record
 
 
 def test_ranges_and_primitives():
-    with profile(activities=[ProfilerActivity.CPU], record_shapes=True, with_flops=True, profile_memory=True) as p:
+    with profile(
+        activities=[ProfilerActivity.CPU], record_shapes=True, with_flops=True, profile_memory=True
+    ) as p:
         with record_function("outer"):
             with record_function("inner"):
                 y = torch.ones(4, 3) @ torch.ones(3, 5)
     assert not queue.observers
     by_name = {e.key: e for e in p.key_averages(group_by_input_shape=True)}
-    assert by_name["outer"].cpu_time_total >= by_name["inner"].cpu_time_total >= by_name["matmul"].cpu_time_total
+    assert (
+        by_name["outer"].cpu_time_total >= by_name["inner"].cpu_time_total >= by_name["matmul"].cpu_time_total
+    )
     assert by_name["matmul"].input_shapes == [[4, 3], [3, 5]]
     assert by_name["matmul"].flops == 2 * 4 * 3 * 5
     assert by_name["inner"].cpu_memory_usage >= 4 * 5 * 4

@@ -9,7 +9,9 @@ from rushlight.utils import benchmark, collect_env, cpp_extension, file_baton, f
 def test_timer_and_compare():
     results = []
     for n in (1, 2):
-        t = benchmark.Timer("x + 1", globals={"x": torch.ones(n)}, label="add", sub_label=f"n={n}", description="plus")
+        t = benchmark.Timer(
+            "x + 1", globals={"x": torch.ones(n)}, label="add", sub_label=f"n={n}", description="plus"
+        )
         results.append(t.timeit(3))
         results.append(t.blocked_autorange(min_run_time=0.001))
     assert results[0].median > 0 and results[1].label == "add"

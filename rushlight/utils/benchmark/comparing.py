@@ -58,10 +58,15 @@ class Compare:
         columns = ordered_unique(r.description or "" for r in results)
         keys = ordered_unique((r.num_threads, r.env or "", r.sub_label or r.stmt) for r in results)
         unit, scale = select_unit(min(r.median for r in results))
-        cells = {((r.num_threads, r.env or "", r.sub_label or r.stmt), r.description or ""): r for r in results}
+        cells = {
+            ((r.num_threads, r.env or "", r.sub_label or r.stmt), r.description or ""): r for r in results
+        }
         head = max(len(f"{env} {name}".strip()) for _, env, name in keys)
         width = max(12, *(len(c) for c in columns)) + 2
-        lines = [f"[{'-' * 2} {label or ''} {'-' * 2}]", " " * (head + 6) + "".join(f"|{c:^{width}}" for c in columns)]
+        lines = [
+            f"[{'-' * 2} {label or ''} {'-' * 2}]",
+            " " * (head + 6) + "".join(f"|{c:^{width}}" for c in columns),
+        ]
         threads = None
         for key in keys:
             if key[0] != threads:

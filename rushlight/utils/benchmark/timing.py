@@ -116,7 +116,9 @@ class Timer:
 
     def collect_callgrind(self, *args: Any, **kwargs: Any) -> Any:
         """Not supported. Raises: UnsupportedError."""
-        raise UnsupportedError("Timer.collect_callgrind: instructions are not counted here; use blocked_autorange")
+        raise UnsupportedError(
+            "Timer.collect_callgrind: instructions are not counted here; use blocked_autorange"
+        )
 
 
 def _dedented(text: str) -> str:

@@ -44,7 +44,9 @@ def numbers(x: Any) -> np.ndarray:
 
 def _plugin(name: str, content: bytes = b"") -> Any:
     proto = _proto()
-    return proto.SummaryMetadata(plugin_data=proto.SummaryMetadata.PluginData(plugin_name=name, content=content))
+    return proto.SummaryMetadata(
+        plugin_data=proto.SummaryMetadata.PluginData(plugin_name=name, content=content)
+    )
 
 
 def _tensor_proto(array: np.ndarray) -> Any:
@@ -122,10 +124,14 @@ def counted_histogram(
     return _one(tag, histo=made)
 
 
-def pr_table(labels: np.ndarray, predictions: np.ndarray, thresholds: int, weights: np.ndarray | None) -> np.ndarray:
+def pr_table(
+    labels: np.ndarray, predictions: np.ndarray, thresholds: int, weights: np.ndarray | None
+) -> np.ndarray:
     """Rows: true and false positives, true and false negatives, precision, recall; a column each threshold."""
     weights = np.ones_like(predictions, dtype=np.float64) if weights is None else weights
-    buckets = np.clip(np.floor(predictions * (thresholds - 1)), 0, thresholds - 1).astype(np.int64).reshape(-1)
+    buckets = (
+        np.clip(np.floor(predictions * (thresholds - 1)), 0, thresholds - 1).astype(np.int64).reshape(-1)
+    )
     positive = labels.reshape(-1).astype(np.float64)
     weights = weights.reshape(-1)
 
@@ -259,7 +265,9 @@ def audio(tag: str, value: Any, sample_rate: int) -> Any:
 
 
 def text(tag: str, value: str) -> Any:
-    proto = tensorboard_part("compat.proto.tensor_pb2").TensorProto(dtype="DT_STRING", string_val=[value.encode()])
+    proto = tensorboard_part("compat.proto.tensor_pb2").TensorProto(
+        dtype="DT_STRING", string_val=[value.encode()]
+    )
     proto.tensor_shape.dim.add(size=1)
     data = tensorboard_part("plugins.text.plugin_data_pb2").TextPluginData(version=0).SerializeToString()
     return _one(f"{tag}/text_summary", metadata=_plugin("text", data), tensor=proto)
@@ -269,7 +277,11 @@ def mesh(tag: str, vertices: Any, colors: Any, faces: Any, config: Any) -> Any:
     metadata = tensorboard_part("plugins.mesh.metadata")
     data = tensorboard_part("plugins.mesh.plugin_data_pb2").MeshPluginData
     proto = _proto()
-    parts = [(vertices, data.VERTEX, np.float32), (faces, data.FACE, np.int32), (colors, data.COLOR, np.uint8)]
+    parts = [
+        (vertices, data.VERTEX, np.float32),
+        (faces, data.FACE, np.int32),
+        (colors, data.COLOR, np.uint8),
+    ]
     given = [(numbers(x).astype(kind), content) for x, content, kind in parts if x is not None]
     components = metadata.get_components_bitmask([content for _, content in given])
     rows = []
@@ -292,7 +304,9 @@ def module_graph(model: Any) -> Any:
     root = type(model).__name__
     for name, module in model.named_modules():
         parent = root if "." not in name else f"{root}/{name.rpartition('.')[0].replace('.', '/')}"
-        node = graph.node.add(name=f"{root}/{name.replace('.', '/')}" if name else root, op=type(module).__name__)
+        node = graph.node.add(
+            name=f"{root}/{name.replace('.', '/')}" if name else root, op=type(module).__name__
+        )
         if name:
             node.input.append(parent)
         node.attr["text"].s = f"{type(module).__name__}({module.extra_repr()})".encode()
@@ -380,5 +394,3 @@ def write_sprite(path: str, label_img: Any) -> list[int]:
     with open(path, "wb") as file:
         file.write(_encoded(pictures(sheet, "CHW")))
     return [w, h]
-
-

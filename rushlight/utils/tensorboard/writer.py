@@ -23,7 +23,9 @@ from .summaries import numbers, tensorboard_part
 class FileWriter:
     """Puts summaries into one event file. Source: torch.utils.tensorboard.FileWriter."""
 
-    def __init__(self, log_dir: Any, max_queue: int = 10, flush_secs: int = 120, filename_suffix: str = "") -> None:
+    def __init__(
+        self, log_dir: Any, max_queue: int = 10, flush_secs: int = 120, filename_suffix: str = ""
+    ) -> None:
         made = tensorboard_part("summary.writer.event_file_writer").EventFileWriter
         self.event_writer = made(str(log_dir), max_queue, flush_secs, filename_suffix)
 
@@ -37,7 +39,9 @@ class FileWriter:
             event.step = int(step)
         self.event_writer.add_event(event)
 
-    def add_summary(self, summary: Any, global_step: int | None = None, walltime: float | None = None) -> None:
+    def add_summary(
+        self, summary: Any, global_step: int | None = None, walltime: float | None = None
+    ) -> None:
         event = tensorboard_part("compat.proto.event_pb2").Event(summary=summary)
         self.add_event(event, global_step, walltime)
 
@@ -222,7 +226,12 @@ class SummaryWriter:
         self._add(summaries.audio(tag, snd_tensor, sample_rate), global_step, walltime)
 
     def add_video(
-        self, tag: str, vid_tensor: Any, global_step: int | None = None, fps: float = 4, walltime: float | None = None
+        self,
+        tag: str,
+        vid_tensor: Any,
+        global_step: int | None = None,
+        fps: float = 4,
+        walltime: float | None = None,
     ) -> None:
         """Moving pictures (N, T, C, H, W), side by side, as an animated GIF of `fps` pictures a second."""
         self._add(summaries.video(tag, vid_tensor, fps), global_step, walltime)
@@ -257,7 +266,9 @@ class SummaryWriter:
 
     def add_onnx_graph(self, prototxt: Any) -> None:
         """Not supported. Raises: UnsupportedError."""
-        raise UnsupportedError("SummaryWriter.add_onnx_graph: ONNX files are not read here; use add_graph(model)")
+        raise UnsupportedError(
+            "SummaryWriter.add_onnx_graph: ONNX files are not read here; use add_graph(model)"
+        )
 
     def add_hparams(
         self, hparam_dict: dict[str, Any], metric_dict: dict[str, Any], hparam_domain_discrete: Any = None,
