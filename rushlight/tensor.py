@@ -21,8 +21,8 @@ from .dtypes import DType
 from .executors import queue
 from .graph.node import Node, of_array
 from .layouts import strided
+from .memory import Storage
 from .shapes import Size, contiguous_strides, is_contiguous
-from .storage import Storage
 
 _new = object.__new__
 

@@ -11,7 +11,7 @@ FLOORS = {
     "graph": 1,
     "ops": 2,
     "executors": 3,
-    "tensor": 4, "storage": 4, "views": 4, "random": 4, "printing": 4, "autograd": 4,
+    "tensor": 4, "memory": 4, "random": 4, "printing": 4, "autograd": 4,
     "functions": 5,
     "nn": 6, "optim": 6, "data": 6, "vision": 6, "checkpoint": 6, "distributed": 6, "compiler": 6, "multiprocessing": 6,
     "func": 6, "profiler": 6, "distributions": 6,

@@ -14,8 +14,8 @@ from ..errors import GradientError, ShapeError
 from ..graph.gradient import fit
 from ..graph.node import STAND_IN, Node, constant
 from ..graph.walk import topological
+from ..memory import Storage
 from ..ops.elementwise import cast
-from ..storage import Storage
 from ..tensor import Tensor, dtype_of, node_of, on_storage, shape_of, wrap
 from .anomaly import check_gradients, explain
 from .entry import FREED, AccumulateGrad, Entry, Op, Part

@@ -8,7 +8,7 @@ from typing import Any
 
 from ..dtypes import FLOATING
 from ..errors import GradientError
-from ..storage import Storage
+from ..memory import Storage
 from ..tensor import Tensor, dtype_of, node_of, on_storage, shape_of, wrap
 from .entry import FREED, Entry, Part
 from .modes import no_grad, state

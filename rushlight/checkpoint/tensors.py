@@ -17,8 +17,8 @@ from .. import functions as fn
 from ..autograd.modes import no_grad
 from ..devices import META
 from ..dtypes import of_name
+from ..memory import bytes_of as bytes_of_storage
 from ..shapes import contiguous_strides, is_contiguous
-from ..storage import bytes_of as bytes_of_storage
 from ..tensor import Tensor, array_of, dtype_of, from_array, layout_of, on_storage, shape_of
 from .errors import CorruptFileError, shown
 

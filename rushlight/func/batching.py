@@ -57,7 +57,7 @@ def vmap(
         size = _batch_size(leaves, dims)
         count = len(leaves) - len(shared)
         results = []
-        state = fn.get_rng_state() if randomness != "different" else None
+        state: Any = fn.get_rng_state() if randomness != "different" else None
         for i in range(size):
             if randomness == "same":
                 fn.set_rng_state(state)
@@ -112,7 +112,7 @@ def _dims_of_inputs(in_dims: Any, spec: TreeSpec, args: tuple, leaves: list) -> 
             f"vmap: in_dims is not compatible with the structure of inputs. in_dims has {in_dims} but inputs have "
             f"structure {spec}."
         )
-    found = []
+    found: list[Any] = []
     for leaf, dim in zip(leaves, dims):
         if dim is None:
             found.append(None)

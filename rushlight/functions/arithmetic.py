@@ -20,9 +20,9 @@ from ..dtypes import BOOL, COMPLEX, FLOATING, INTEGRAL
 from ..dtypes import bool as bool_dtype
 from ..executors import queue
 from ..graph.node import Node, constant, constants
+from ..memory import Storage
 from ..ops import elementwise as ops
 from ..shapes import broadcast
-from ..storage import Storage
 from ..tensor import Tensor, dtype_of, from_array, node_of
 from .arguments import is_number, operands, plain, to_dtype
 from .register import FUNCTIONS, alias, function

@@ -252,7 +252,8 @@ def hash_tensor(input: Tensor, dim: Any = (), *, keepdim: bool = False, mode: in
     wide = np.float64 if dtype_of(input).category == FLOATING else np.int64
     bits = np.array(array.astype(wide), order="C").view(np.uint64)
     dims: Any = wrap_dims(dim, input.dim())
-    found = np.bitwise_xor.reduce(bits, axis=dims, keepdims=keepdim)
+    fold: Any = np.bitwise_xor.reduce
+    found = fold(bits, axis=dims, keepdims=keepdim)
     return from_array(np.asarray(found, np.uint64), uint64)
 
 

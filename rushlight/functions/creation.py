@@ -20,8 +20,8 @@ from ..devices import META
 from ..dtypes import BOOL, COMPLEX, FLOATING, INTEGRAL, DType, int64, of_scalar
 from ..graph.node import Node, constant, of_array
 from ..graph.node import stand_in as value_unknown
+from ..memory import Storage
 from ..shapes import check_sizes, sizes_from
-from ..storage import Storage
 from ..tensor import Tensor, array_of, dtype_of, from_array, node_of, on_storage, shape_of, wrap
 from .arguments import is_number, need_tensor, plain, to_dtype
 from .register import function

@@ -8,16 +8,18 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from ..autograd.record import title
+from ..autograd.record import operation, title
 from ..dtypes import FLOATING, DType, can_cast
+from ..graph.node import Node, constant
+from ..ops.reduction import reduced
 from ..shapes import wrap_dim, wrap_dims
 from ..tensor import Tensor, dtype_of, shape_of
 from .arguments import need_tensor, to_dtype
 from .creation import zeros
-from .distance import lengths
 from .linalg_checks import need_matrix, need_square, published
 from .linalg_spectra import svdvals
 from .linalg_systems import inv_ex
+from .opmath import widened
 from .pointwise import where
 from .shaping import movedim, reshape
 
@@ -60,6 +62,57 @@ def _need_identity(x: Tensor, power: float, dim: Any, dims: tuple[int, ...]) -> 
             )
 
 
+def _length(x: Node, p: float, dims: tuple, keepdim: bool) -> Node:
+    size = x.abs()
+    if p == 0:
+        return x.ne(0).cast(size.dtype).sum(dims, keepdim)
+    if p == 1:
+        return size.sum(dims, keepdim)
+    if p == 2:
+        return (size * size).sum(dims, keepdim).sqrt()
+    if math.isinf(p):
+        return size.amax(dims, keepdim) if p > 0 else size.amin(dims, keepdim)
+    return size.pow(p).sum(dims, keepdim).pow(1 / p)
+
+
+def _slope(g: Node, length: Node, x: Node, p: float, dims: tuple) -> Node:
+    """The gradient of x from that of its norm (both with `dims` kept): 0 where the norm is 0.
+
+    What is divided by 0 is masked after the division, so that second derivatives there are NaN, as PyTorch's are: a norm
+    has none at 0.
+    """
+    if p == 0:
+        return constant(0, x.dtype).expand(x.shape)
+    if p == 1:
+        return x.sign() * g.cast(x.dtype)
+    if math.isinf(p):
+        hit = x.abs().eq(length)
+        return x.sign() * hit.where(g / hit.cast(g.dtype).sum(dims, True), 0).cast(x.dtype)
+    none = length.eq(0)
+    if p == 2:
+        return none.where(0, x / length.cast(x.dtype)) * g.cast(x.dtype)
+    if p < 1:
+        along = x.eq(0).where(0, x.sign() * x.abs().pow(p - 1).cast(x.dtype))
+        return along * (g * length.pow(1 - p)).cast(x.dtype)
+    along = x.sign() * x.abs().pow(p - 1).cast(x.dtype) if p < 2 else x * x.abs().pow(p - 2).cast(x.dtype)
+    return along * none.where(0, g / length.pow(p - 1)).cast(x.dtype)
+
+
+def _norm_rule(g: Node, out: Node, ins: tuple, needs: tuple, p: float, dims: tuple, keepdim: bool) -> tuple:
+    if not keepdim:
+        kept = reduced(ins[0].shape, dims, True)
+        g, out = g.reshape(kept), out.reshape(kept)
+    return (_slope(g, out, ins[0], p, dims),)
+
+
+_VECTOR_NORM = widened("LinalgVectorNormBackward0", _length, _norm_rule)
+
+
+def lengths(x: Tensor, p: float, dims: tuple[int, ...], keepdim: bool) -> Tensor:
+    """The p-norm along dims."""
+    return operation(_VECTOR_NORM, (x,), (float(p), dims, bool(keepdim)))
+
+
 @published("linalg_vector_norm")
 def vector_norm(
     input: Tensor, ord: Any = 2, dim: Any = None, keepdim: bool = False, *, dtype: DType | None = None
@@ -83,7 +136,7 @@ def vector_norm(
     _need_identity(x, float(ord), dim, dims)
     if x.dim():
         return lengths(x, float(ord), dims, keepdim)
-    return lengths(reshape(x, (1,)), float(ord), 0)
+    return lengths(reshape(x, (1,)), float(ord), (0,), False)
 
 
 _SPECTRAL = ("nuc", 2, -2)
@@ -124,7 +177,7 @@ def _of_singular_values(x: Tensor, ord: Any, dims: tuple[int, int], keepdim: boo
 def _of_sums(x: Tensor, ord: float, dims: tuple[int, int], keepdim: bool) -> Tensor:
     """Of the sums of columns (1, -1) or of rows (inf, -inf), the largest or smallest."""
     summed, compared = dims if abs(ord) == 1 else dims[::-1]
-    sums = lengths(x, 1.0, summed, keepdim)
+    sums = lengths(x, 1.0, (summed,), keepdim)
     if not keepdim and summed < compared:
         compared -= 1
     return _extreme(sums, ord > 0, compared, keepdim)
@@ -155,7 +208,7 @@ def matrix_norm(
     dims = _matrix_dims(input, dim)
     x = _in_dtype(name, input, dtype)
     if ord == "fro":
-        return lengths(x, 2.0, dims, keepdim)
+        return lengths(x, 2.0, tuple(sorted(dims)), keepdim)
     return (_of_singular_values if ord in _SPECTRAL else _of_sums)(x, ord, dims, keepdim)
 
 

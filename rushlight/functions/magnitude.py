@@ -32,7 +32,7 @@ def _nuclear(input: Tensor, dim: Any, keepdim: bool) -> Tensor:
 
 def _check_extreme(p: float, input: Tensor, dims: tuple[int, ...]) -> None:
     shape = shape_of(input)
-    if not (p < 0 or math.isinf(p)) or math.prod([shape[d] for d in dims]):
+    if not (p < 0 or math.isinf(p)) or all(shape[d] for d in dims):
         return
     raise RuntimeError(
         f"linalg.vector_norm cannot compute the {p:g} norm on an empty tensor because the operation does not have an "

@@ -17,10 +17,10 @@ from ..dtypes import DType
 from ..errors import ShapeError
 from ..graph.node import Node
 from ..layouts import channels_last, channels_last_3d, contiguous_format, preserve_format
+from ..memory import Storage
 from ..ops import elementwise, movement
 from ..ops.movement import view_strides
 from ..shapes import Size, broadcast, broadcast_all, infer_size, is_contiguous, sizes_from, wrap_dim
-from ..storage import Storage
 from ..tensor import Tensor, View, contiguous_of, dtype_of, layout_of, node_of, on_storage, shape_of
 from .arguments import need_tensor, operands, result_dtype, to_dtype
 from .register import FUNCTIONS, alias, function

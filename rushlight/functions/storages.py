@@ -1,7 +1,7 @@
 """`UntypedStorage`: a tensor's memory as users of PyTorch see it, as bytes; and tensors on files. The same memory as
 numbers is in typed_storages.py.
 
-It is a face of the storage in storage.py, which knows nothing of it. Writing through a face is seen by every tensor on
+It is a face of the storage in memory.py, which knows nothing of it. Writing through a face is seen by every tensor on
 the storage. Asking for an address (`data_ptr`) fixes the memory where it is.
 """
 
@@ -18,7 +18,7 @@ from .. import devices, dtypes
 from ..devices import CPU, META, Device
 from ..dtypes import DType
 from ..errors import UnsupportedError
-from ..storage import Storage, bytes_of
+from ..memory import Storage, bytes_of
 from ..tensor import Tensor, array_of, dtype_of, from_array, on_storage
 from .creation import empty
 from .shaping import as_strided, reshape, view_dtype

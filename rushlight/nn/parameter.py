@@ -10,7 +10,7 @@ from collections import OrderedDict
 
 from .. import dtypes
 from .. import functions as fn
-from ..storage import Storage
+from ..memory import Storage
 from ..tensor import Tensor
 
 __all__ = [

@@ -20,9 +20,11 @@ from .matrices import (
     hermitian_of,
     identity,
     lower,
+    main_diagonal,
     rows_at,
     rows_part,
     upper,
+    with_diagonal,
 )
 from .movement import concat
 from .samples import Array, call
@@ -162,8 +164,9 @@ def _cholesky(np: Any, a: Any) -> tuple:
 
 
 def cholesky_rule(g: Node, l: Node) -> Node:
-    """The gradient of A = L L^H from that of L; Hermitian, both triangles having their share."""
-    inner = hermitian_of(lower(adjoint(l) @ g)) * 0.5
+    """The gradient of A = L L^H from that of L; both triangles have their share."""
+    below = lower(adjoint(l) @ g, -1)
+    inner = with_diagonal(below + adjoint(below), main_diagonal(adjoint(l) @ g)) * 0.5
     left = solve_triangular(adjoint(l), inner, True, False)
     return adjoint(solve_triangular(adjoint(l), adjoint(left), True, False))
 
@@ -220,7 +223,7 @@ qr = Primitive(
     shape=_qr_sizes,
     dtype=lambda a, complete: (a.dtype, a.dtype),
     numpy=_qr,
-    vjp=lambda g, out, a, complete: qr_rule(*g, PICK(out, 0), PICK(out, 1)),
+    vjp=lambda g, out, a, complete: qr_rule(g[0], g[1], PICK(out, 0), PICK(out, 1)),
     samples=(
         call((3, 3), params=(False,)),
         call((2, 4, 2), params=(False,)),

@@ -51,7 +51,7 @@ def _fill(t: Any, contents: tuple[dict, dict]) -> None:
             setattr(t, name, held[name])
         elif hasattr(t, name):
             delattr(t, name)
-    edge = held.get("_edge")
+    edge: Any = held.get("_edge")
     if hasattr(edge, "_variable"):  # a leaf's end of the tape names its tensor
         from weakref import ref
 

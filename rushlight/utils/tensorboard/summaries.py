@@ -52,7 +52,10 @@ def _plugin(name: str, content: bytes = b"") -> Any:
 def _tensor_proto(array: np.ndarray) -> Any:
     proto = tensorboard_part("compat.proto.tensor_pb2").TensorProto()
     types = tensorboard_part("compat.proto.types_pb2")
-    kinds = {"f2": "DT_HALF", "f4": "DT_FLOAT", "f8": "DT_DOUBLE", "i1": "DT_INT8", "i2": "DT_INT16", "i4": "DT_INT32", "i8": "DT_INT64", "u1": "DT_UINT8", "b1": "DT_BOOL"}  # fmt: skip
+    kinds = {
+        "f2": "DT_HALF", "f4": "DT_FLOAT", "f8": "DT_DOUBLE", "i1": "DT_INT8", "i2": "DT_INT16", "i4": "DT_INT32",
+        "i8": "DT_INT64", "u1": "DT_UINT8", "b1": "DT_BOOL",
+    }  # fmt: skip
     code = array.dtype.str[1:]
     if code not in kinds:
         raise ValueError(f"SummaryWriter: tensors of {array.dtype} cannot be written; convert to float32")
