@@ -4,7 +4,7 @@
 `function` (user-defined functions), `anomaly`, `gradcheck`, `functional`, `graph`, `hooks`.
 """
 
-from . import anomaly, engine, function, functional, graph, modes
+from . import anomaly, engine, function, functional, graph, modes, profiler
 from .anomaly import detect_anomaly, is_anomaly_check_nan_enabled, is_anomaly_enabled, set_detect_anomaly
 from .engine import backward, grad
 from .function import Function

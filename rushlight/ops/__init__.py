@@ -10,6 +10,7 @@ from . import (
     ctc,
     elementwise,
     factorizations,
+    fourier,
     indexing,
     linalg,
     movement,

@@ -33,8 +33,8 @@ class AdaptiveLogSoftmaxWithLoss(Module):
     Source: torch.nn.AdaptiveLogSoftmaxWithLoss.
     Example:
         >>> import rushlight as torch
-        >>> m = torch.nn.AdaptiveLogSoftmaxWithLoss(8, 20, [5, 10])
-        >>> m(torch.ones(3, 8), torch.tensor([0, 6, 19])).output.shape
+        >>> m = torch.nn.AdaptiveLogSoftmaxWithLoss(16, 20, [5, 10])
+        >>> m(torch.ones(3, 16), torch.tensor([0, 6, 19])).output.shape
         torch.Size([3])
     """
 

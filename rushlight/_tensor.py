@@ -1,0 +1,3 @@
+"""`torch._tensor`: the Tensor class."""
+
+from .tensor import Tensor

@@ -1,0 +1,3 @@
+"""`torch.ao`: quantization, which is not supported."""
+
+from . import quantization

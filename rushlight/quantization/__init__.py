@@ -1,0 +1,3 @@
+"""`torch.quantization`: the older path of torch.ao.quantization."""
+
+from ..ao.quantization import *
