@@ -3,6 +3,7 @@
 Run: python benchmarks/importing.py
 """
 
+import os
 import statistics
 import subprocess
 import sys

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from .. import functions as fn
+from ..dtypes import get_default_dtype
 from ..tensor import Tensor
 
 
@@ -28,9 +29,7 @@ def broadcast_all(*values: Any) -> tuple[Tensor, ...]:
                 f"Input arguments must all be instances of Number, torch.Tensor or objects implementing __torch_function__, got {type(v)}."
             )
     tensors = [v for v in values if isinstance(v, Tensor)]
-    dtype = (
-        tensors[0].dtype if tensors else fn.get_default_dtype() if hasattr(fn, "get_default_dtype") else None
-    )
+    dtype = tensors[0].dtype if tensors else get_default_dtype()
     if not all(isinstance(v, Tensor) for v in values):
         values = tuple(v if isinstance(v, Tensor) else fn.tensor(v, dtype=dtype) for v in values)
     return tuple(fn.broadcast_tensors(*values))

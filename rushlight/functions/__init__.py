@@ -62,10 +62,12 @@ from . import (
     scattering,
     shaping,
     softmax,
+    spectrogram,
     storages,
     transcendental,
     typed_storages,
     unpooling,
+    windows,
 )
 from .register import FUNCTIONS
 

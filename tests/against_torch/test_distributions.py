@@ -182,3 +182,18 @@ def test_bad_parameters_and_values():
             D.Bernoulli()
         with pytest.raises(NotImplementedError, match="No KL"):
             D.kl_divergence(D.Cauchy(0.0, 1.0), D.Normal(0.0, 1.0))
+
+
+def test_random_correlations():
+    found = []
+    for library in (rushlight, torch):
+        library.manual_seed(2)
+        d = library.distributions.LKJCholesky(3, library.tensor([1.0, 2.0]))
+        drawn = d.sample((4,))
+        found.append([drawn, d.log_prob(drawn)])
+    for a, b in zip(*found):
+        same(a, b, rtol=2e-3, atol=1e-3)
+
+
+def test_whole_numbers_become_floats():
+    assert rushlight.distributions.Normal(0, 1).loc.dtype is rushlight.float32
