@@ -32,6 +32,7 @@ from . import (
     dropout,
     embedding,
     foreach,
+    fourier,
     grid,
     indexing,
     info,

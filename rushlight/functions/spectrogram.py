@@ -18,7 +18,6 @@ from ..tensor import Tensor, array_of, dtype_of, shape_of
 from .arguments import need_tensor, to_dtype
 from .creation import ones
 from .fourier import resized
-
 from .padding import constant_pad_nd, pad
 from .register import function
 from .shaping import transpose, view_as_real

@@ -267,6 +267,8 @@ def _cosines(name: str, coefficients: tuple[float, ...], doc: str) -> Callable:
         device: Any = None,
         requires_grad: bool = False,
     ) -> Tensor:
+        if name == "blackman":
+            _check(name, M, dtype, layout)
         return general_cosine(
             M, a=coefficients, sym=sym, dtype=dtype, layout=layout, device=device, requires_grad=requires_grad
         )
