@@ -3,7 +3,6 @@
 Run: python benchmarks/importing.py
 """
 
-import os
 import statistics
 import subprocess
 import sys

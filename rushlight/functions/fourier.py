@@ -164,7 +164,9 @@ def _places(x: Tensor, s: Any, dim: Any) -> tuple[tuple[int, ...], tuple[int, ..
     rank = x.dim()
     if dims is None:
         if sizes is not None and len(sizes) > rank:
-            raise RuntimeError(f"Got shape with {len(sizes)} values but input tensor only has {rank} dimensions.")
+            raise RuntimeError(
+                f"Got shape with {len(sizes)} values but input tensor only has {rank} dimensions."
+            )
         places = tuple(range(rank if sizes is None else rank - len(sizes), rank))
         if sizes is None:
             places = tuple(range(rank))
@@ -244,7 +246,11 @@ def _hermitian_n(name: str, default: Any) -> Callable:
         x = resized(x, places, (*sizes[:-1], ops.half(sizes[-1]))).conj()
         return primitive(ops.irfft, (x,), (places, sizes[-1], _scale(norm, False)))
 
-    return _named(name, compute, "The transform over dim of a signal that is Hermitian in the last of dim: real numbers.")
+    return _named(
+        name,
+        compute,
+        "The transform over dim of a signal that is Hermitian in the last of dim: real numbers.",
+    )
 
 
 def _to_hermitian_n(name: str, default: Any) -> Callable:
@@ -269,7 +275,9 @@ ihfftn, ihfft2 = _to_hermitian_n("ihfftn", None), _to_hermitian_n("ihfft2", _PLA
 # ---------------------------------------------------------------- frequencies and shifts
 
 
-def _frequencies(name: str, first: int, count: int, n: int, d: float, dtype: Any, device: Any, grad: bool) -> Tensor:
+def _frequencies(
+    name: str, first: int, count: int, n: int, d: float, dtype: Any, device: Any, grad: bool
+) -> Tensor:
     kind = get_default_dtype() if dtype is None else dtype
     if kind.category < FLOATING:
         raise RuntimeError(f"{name} requires a floating point or complex dtype")

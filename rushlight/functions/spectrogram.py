@@ -122,7 +122,14 @@ def stft(
 
 
 def _check_stft(
-    x: Tensor, n_fft: int, hop: int, length: int, window: Tensor | None, normalized: Any, onesided: Any, *flags: Any
+    x: Tensor,
+    n_fft: int,
+    hop: int,
+    length: int,
+    window: Tensor | None,
+    normalized: Any,
+    onesided: Any,
+    *flags: Any,
 ) -> None:
     call = _call(
         "stft", x, n_fft=n_fft, hop_length=hop, win_length=length, window=window, normalized=bool(normalized),
@@ -214,7 +221,9 @@ def _frames_of(spectra: Tensor, n_fft: int, complex_kind: bool, scale: str) -> T
     return primitive(transforms.irfft, (spectra,), ((2,), n_fft, scale))
 
 
-def _restored(call: str, summed: Tensor, weight: Tensor, n_fft: int, center: bool, length: int | None) -> Tensor:
+def _restored(
+    call: str, summed: Tensor, weight: Tensor, n_fft: int, center: bool, length: int | None
+) -> Tensor:
     """The overlapping sums over the sums of squared windows, without the ends that centering added."""
     samples = shape_of(summed)[1]
     start = n_fft // 2 if center else 0

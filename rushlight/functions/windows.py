@@ -45,7 +45,9 @@ def _top(name: str, shape: Callable, doc: str) -> Callable:
             )
         kind = get_default_dtype() if dtype is None else dtype
         if window_length < 0:
-            raise RuntimeError(f"{name} requires non-negative window_length, got window_length={window_length}")
+            raise RuntimeError(
+                f"{name} requires non-negative window_length, got window_length={window_length}"
+            )
         if kind.category < FLOATING:
             raise RuntimeError(f"{name} expects floating point dtypes, got: {kind}")
         if window_length < 2:
@@ -299,5 +301,11 @@ def general_hamming(
 ) -> Tensor:
     """alpha - (1 - alpha) cos(x), x from 0 to 2 pi. Source: torch.signal.windows.general_hamming."""
     return general_cosine(
-        M, a=[alpha, 1 - alpha], sym=sym, dtype=dtype, layout=layout, device=device, requires_grad=requires_grad
+        M,
+        a=[alpha, 1 - alpha],
+        sym=sym,
+        dtype=dtype,
+        layout=layout,
+        device=device,
+        requires_grad=requires_grad,
     )

@@ -24,7 +24,11 @@ def _fft(np: Any, x: Any, dims: tuple, inverse: bool, scale: str) -> Any:
 
     if not x.size or not dims:
         return x
-    return fft.ifftn(x, axes=dims, norm=_INVERSE[scale]) if inverse else fft.fftn(x, axes=dims, norm=_FORWARD[scale])
+    return (
+        fft.ifftn(x, axes=dims, norm=_INVERSE[scale])
+        if inverse
+        else fft.fftn(x, axes=dims, norm=_FORWARD[scale])
+    )
 
 
 fft = Primitive(
@@ -56,7 +60,9 @@ def _rfft(np: Any, x: Any, dims: tuple, scale: str) -> Any:
     from scipy import fft
 
     if not x.size:
-        return np.zeros(_with_last(x.shape, dims[-1], half(x.shape[dims[-1]])), np.result_type(x.dtype, np.complex64))
+        return np.zeros(
+            _with_last(x.shape, dims[-1], half(x.shape[dims[-1]])), np.result_type(x.dtype, np.complex64)
+        )
     return fft.rfftn(x, axes=dims, norm=_FORWARD[scale])
 
 
