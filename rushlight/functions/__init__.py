@@ -63,6 +63,7 @@ from . import (
     scattering,
     shaping,
     softmax,
+    special,
     spectrogram,
     storages,
     transcendental,

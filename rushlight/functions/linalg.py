@@ -12,6 +12,7 @@ from .linalg_factors import (
     lu_factor_ex,
     qr,
 )
+from .linalg_least_squares import lstsq
 from .linalg_norms import cond, matrix_norm, norm, vector_norm
 from .linalg_products import (
     cross,
@@ -30,7 +31,6 @@ from .linalg_systems import (
     inv,
     inv_ex,
     ldl_solve,
-    lstsq,
     lu_solve,
     solve,
     solve_ex,

@@ -207,6 +207,7 @@ def istft(
     if taper is None:
         taper = ones(n_fft, dtype=dtype_of(x).to_real(), device=x._storage.device)
     frames, taper = _met(frames, taper)
+    assert frames is not None and taper is not None
     summed = _overlapped(frames * taper, hop)
     count = shape_of(frames)[1]
     weight = _overlapped((taper * taper).expand((1, count, n_fft)), hop)

@@ -5,6 +5,7 @@ reduction, scan, contraction (matrix products, convolutions), indexing, ordering
 """
 
 from . import (
+    bessel,
     checking,
     contraction,
     ctc,
@@ -15,6 +16,7 @@ from . import (
     linalg,
     movement,
     ordering,
+    polynomials,
     reduction,
     scan,
     special,

@@ -29,7 +29,7 @@ def _of_scipy(name: str) -> Callable:
     return rule
 
 
-def _refuses(name: str, argument: str) -> Callable:
+def refuses(name: str, argument: str) -> Callable:
     """The gradient rule of an argument that PyTorch has no derivative for: fails when a gradient arrives."""
 
     def rule(g: Node, out: Node, *args: Any) -> Node:
@@ -116,14 +116,14 @@ igamma = binary(
     "igamma",
     "The lower incomplete gamma function of order a at x, over gamma(a).",
     numpy=_of_scipy("gammainc"),
-    vjp=(_refuses("igamma", "input"), lambda g, out, a, x: g * _gamma_density(a, x)),
+    vjp=(refuses("igamma", "input"), lambda g, out, a, x: g * _gamma_density(a, x)),
     samples=_GAMMA,
 )
 igammac = binary(
     "igammac",
     "1 - igamma(a, x), accurate for large x.",
     numpy=_of_scipy("gammaincc"),
-    vjp=(_refuses("igammac", "input"), lambda g, out, a, x: -g * _gamma_density(a, x)),
+    vjp=(refuses("igammac", "input"), lambda g, out, a, x: -g * _gamma_density(a, x)),
     samples=_GAMMA,
 )
 
@@ -176,3 +176,37 @@ i0e = unary(
     samples=floats(),
 )
 i1e = unary("i1e", "i1(x) exp(-|x|).", numpy=_of_scipy("i1e"), vjp=_i1e_slope, samples=floats())
+
+# ---------------------------------------------------------------- normal distribution
+
+erfcx = unary(
+    "erfcx",
+    "exp(x^2) erfc(x), which neither overflows nor vanishes for large x.",
+    numpy=_of_scipy("erfcx"),
+    vjp=lambda g, out, x: g * (x * out * 2 - TWO_BY_ROOT_PI),
+    samples=floats(),
+)
+log_ndtr = unary(
+    "log_ndtr",
+    "The logarithm of the area under the standard normal density up to x.",
+    numpy=_of_scipy("log_ndtr"),
+    vjp=lambda g, out, x: g * math.sqrt(2 / math.pi) / (x * -math.sqrt(0.5)).erfcx(),
+    samples=floats(),
+)
+ndtri = unary(
+    "ndtri",
+    "The number up to which the area under the standard normal density is x.",
+    numpy=_of_scipy("ndtri"),
+    vjp=lambda g, out, x: g * (out * out * 0.5).exp() * math.sqrt(2 * math.pi),
+    samples=floats(0.1, 0.9),
+)
+
+# ---------------------------------------------------------------- zeta function
+
+zeta = binary(
+    "zeta",
+    "Hurwitz's zeta function: the sum over k from 0 of (k + q)^-s.",
+    numpy=_of_scipy("zeta"),
+    vjp=(refuses("special_zeta", "self"), lambda g, out, s, q: -(g * s * (s + 1).zeta(q))),
+    samples=(Call((Array((2, 3), 1.5, 4), Array((3,), 0.5, 3)), (), False),),
+)
