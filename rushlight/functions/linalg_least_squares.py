@@ -84,7 +84,7 @@ def lstsq(input: Tensor, b: Tensor, rcond: float | None = None, *, driver: str |
     driver = "gelsy" if driver is None else driver
     _need_least_squares(A, B, driver)
     m, n = shape_of(A)[-2:]
-    vector = A.dim() - 1 == B.dim() and shape_of(B) == shape_of(A)[:-1]
+    vector = B.dim() == 1 or (A.dim() - 1 == B.dim() and shape_of(B) == shape_of(A)[:-1])
     columns = B.unsqueeze(-1) if vector else B
     if shape_of(columns)[-2] != m:
         place = "-1" if vector else "-2"

@@ -98,7 +98,7 @@ def _solved(A: Tensor, B: Tensor, left: bool) -> tuple[Tensor, Tensor]:
             "linalg.solve is equivalent to B / A.squeeze(-1)"
         )
     need_fitting(name, A, columns, left)
-    broadcast(shape_of(A)[:-2], shape_of(columns)[:-2])
+    broadcast(shape_of(columns)[:-2], shape_of(A)[:-2])
     if left:
         found, info = with_info(_SOLVE, (A, columns))
     else:
@@ -210,7 +210,7 @@ def solve_triangular(
     need_same_dtype(name, A, B)
     need_fitting(name, A, B, left)
     need_kernel(A, "triangular_solve_cpu")
-    broadcast(shape_of(A)[:-2], shape_of(B)[:-2])
+    broadcast(shape_of(B)[:-2], shape_of(A)[:-2])
     if left:
         return operation(_SOLVE_TRIANGULAR, (A, B), (bool(upper), bool(unitriangular)))
     found = operation(_SOLVE_TRIANGULAR, (turned(A), turned(B)), (not upper, bool(unitriangular)))
@@ -251,7 +251,7 @@ def triangular_solve(
             )
     _need_older("triangular_solve", b, A)
     need_kernel(A, "triangular_solve_cpu")
-    broadcast(shape_of(A)[:-2], shape_of(b)[:-2])
+    broadcast(shape_of(b)[:-2], shape_of(A)[:-2])
     coefficient = turned(A) if transpose else A
     found = operation(
         _SOLVE_TRIANGULAR, (coefficient, b), (bool(upper) != bool(transpose), bool(unitriangular))
@@ -284,7 +284,7 @@ def cholesky_solve(input: Tensor, input2: Tensor, upper: bool = False) -> Tensor
             )
     _need_older("cholesky_solve", B, L)
     need_kernel(B, "cholesky_solve_cpu")
-    broadcast(shape_of(L)[:-2], shape_of(B)[:-2])
+    broadcast(shape_of(B)[:-2], shape_of(L)[:-2])
     return operation(_CHOLESKY_SOLVE, (B, L), (bool(upper),))
 
 
@@ -424,7 +424,7 @@ def tensorsolve(input: Tensor, other: Tensor, dims: Sequence[int] | None = None)
         A = movedim(A, tuple(dims), tuple(range(-len(dims), 0)))
     shape = shape_of(need_tensor("tensorsolve", A))
     rank = need_tensor("tensorsolve", other, 2, "other").dim()
-    rows, columns = math.prod(shape[:rank]), math.prod(shape[rank:])
+    rows, columns = other.numel(), math.prod(shape[rank:])
     if rows != columns:
         raise RuntimeError(
             "Expected self to satisfy the requirement prod(self.shape[other.ndim:]) == prod(self.shape[:other.ndim]), "

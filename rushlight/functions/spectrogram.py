@@ -25,7 +25,8 @@ from .shaping import transpose, view_as_real
 
 def _call(name: str, input: Tensor, **arguments: Any) -> str:
     """The call as PyTorch's messages show it."""
-    shown = [f"torch.{title(dtype_of(input))}Tensor{list(shape_of(input))}"]
+    kind = title(dtype_of(input))
+    shown = [f"{f'torch.{kind}Tensor' if name == 'stft' else f'CPU{kind}Type'}{list(shape_of(input))}"]
     for key, value in arguments.items():
         if isinstance(value, Tensor):
             value = f"torch.{title(dtype_of(value))}Tensor{{{list(shape_of(value))}}}"

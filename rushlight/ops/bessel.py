@@ -1,7 +1,7 @@
 """Bessel functions of orders 0 and 1, their modified and spherical kin, and Airy's function, as SciPy computes them.
 
-PyTorch has no derivatives of them, so none is given here: a gradient that arrives is an error that says so. Those of i0,
-i1 and their scaled forms, which it has, are in special.py.
+PyTorch has no derivatives of them, and takes their results for constants; so do these records. i0, i1 and their scaled
+forms, which have derivatives, are in special.py.
 """
 
 from __future__ import annotations
@@ -11,7 +11,6 @@ from typing import Any
 
 from ..graph.registry import Unary, unary
 from .samples import Array, Call
-from .special import refuses
 
 
 def _of_scipy(name: str) -> Callable:
@@ -28,7 +27,6 @@ def _underivable(name: str, doc: str, numpy: Callable, low: float = -4.0) -> Una
         name,
         doc,
         numpy=numpy,
-        vjp=refuses(f"special_{name}", "self"),
         samples=tuple(Call((Array(shape, low, 4.0),), (), False) for shape in ((), (5,), (2, 3), (0,))),
     )
 

@@ -154,13 +154,17 @@ pivot_order = Primitive(
 
 
 def _cholesky(np: Any, a: Any) -> tuple:
+    none = np.zeros(a.shape[:-2], np.int32)
     try:
-        return np.linalg.cholesky(a), np.zeros(a.shape[:-2], np.int32)
+        found, info = np.linalg.cholesky(a), none
     except np.linalg.LinAlgError:
         (potrf,) = lapack(("potrf",), a)
-        return each_matrix(
-            np, lambda a: potrf(a, lower=1, clean=1), (a,), ((a.shape[-2:], a.dtype), ((), np.int32))
-        )
+        rule = lambda a: potrf(a, lower=1, clean=1)
+        found, info = each_matrix(np, rule, (a,), ((a.shape[-2:], a.dtype), ((), np.int32)))
+    if not a.shape[-1]:
+        return found, info
+    bad = np.isnan(np.diagonal(found, axis1=-2, axis2=-1))  # which LAPACK does not always report
+    return found, np.where((info == 0) & bad.any(-1), bad.argmax(-1) + 1, info)
 
 
 def cholesky_rule(g: Node, l: Node) -> Node:

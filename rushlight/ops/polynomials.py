@@ -2,7 +2,7 @@
 
 Each record takes x and the degree n, both in one floating dtype; n is cut to a whole number, and a negative one gives 0.
 Chebyshev polynomials of higher degree are computed by angles where |x| < 1, as their recurrence loses digits. PyTorch has
-no derivatives of any of them.
+no derivatives of any of them, and takes their results for constants.
 """
 
 from __future__ import annotations
@@ -12,7 +12,6 @@ from typing import Any
 
 from ..graph.registry import Binary, binary
 from .samples import Array, Call
-from .special import refuses
 
 # From which degree on angles are used, and the highest degree that Hermite polynomials are computed for, by width.
 BY_ANGLE = 6
@@ -92,7 +91,6 @@ def _polynomial(name: str, doc: str, numpy: Callable) -> Binary:
         name,
         doc,
         numpy=numpy,
-        vjp=(refuses(f"special_{name}", "x"), refuses(f"special_{name}", "n")),
         samples=(
             Call((Array((2, 3), -1.5, 1.5), Array((3,), 0, 12)), (), False),
             Call((Array((), 0.1, 0.9), Array((4,), 0, 9)), (), False),

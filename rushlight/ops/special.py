@@ -29,7 +29,7 @@ def _of_scipy(name: str) -> Callable:
     return rule
 
 
-def refuses(name: str, argument: str) -> Callable:
+def _refuses(name: str, argument: str) -> Callable:
     """The gradient rule of an argument that PyTorch has no derivative for: fails when a gradient arrives."""
 
     def rule(g: Node, out: Node, *args: Any) -> Node:
@@ -116,14 +116,14 @@ igamma = binary(
     "igamma",
     "The lower incomplete gamma function of order a at x, over gamma(a).",
     numpy=_of_scipy("gammainc"),
-    vjp=(refuses("igamma", "input"), lambda g, out, a, x: g * _gamma_density(a, x)),
+    vjp=(_refuses("igamma", "input"), lambda g, out, a, x: g * _gamma_density(a, x)),
     samples=_GAMMA,
 )
 igammac = binary(
     "igammac",
     "1 - igamma(a, x), accurate for large x.",
     numpy=_of_scipy("gammaincc"),
-    vjp=(refuses("igammac", "input"), lambda g, out, a, x: -g * _gamma_density(a, x)),
+    vjp=(_refuses("igammac", "input"), lambda g, out, a, x: -g * _gamma_density(a, x)),
     samples=_GAMMA,
 )
 
@@ -166,7 +166,12 @@ i0 = unary(
     samples=floats(),
 )
 i1 = unary(
-    "i1", "The modified Bessel function of order 1.", numpy=_of_scipy("i1"), vjp=_i1_slope, samples=floats()
+    "i1",
+    "The modified Bessel function of order 1.",
+    numpy=_of_scipy("i1"),
+    vjp=_i1_slope,
+    samples=floats(),
+    grad_name="SpecialI1Backward0",
 )
 i0e = unary(
     "i0e",
@@ -174,8 +179,16 @@ i0e = unary(
     numpy=_of_scipy("i0e"),
     vjp=lambda g, out, x: g * (x.i1e() - x.sign() * out),
     samples=floats(),
+    grad_name="SpecialI0EBackward0",
 )
-i1e = unary("i1e", "i1(x) exp(-|x|).", numpy=_of_scipy("i1e"), vjp=_i1e_slope, samples=floats())
+i1e = unary(
+    "i1e",
+    "i1(x) exp(-|x|).",
+    numpy=_of_scipy("i1e"),
+    vjp=_i1e_slope,
+    samples=floats(),
+    grad_name="SpecialI1EBackward0",
+)
 
 # ---------------------------------------------------------------- normal distribution
 
@@ -185,6 +198,7 @@ erfcx = unary(
     numpy=_of_scipy("erfcx"),
     vjp=lambda g, out, x: g * (x * out * 2 - TWO_BY_ROOT_PI),
     samples=floats(),
+    grad_name="SpecialErfcxBackward0",
 )
 log_ndtr = unary(
     "log_ndtr",
@@ -192,6 +206,7 @@ log_ndtr = unary(
     numpy=_of_scipy("log_ndtr"),
     vjp=lambda g, out, x: g * math.sqrt(2 / math.pi) / (x * -math.sqrt(0.5)).erfcx(),
     samples=floats(),
+    grad_name="SpecialLogNdtrBackward0",
 )
 ndtri = unary(
     "ndtri",
@@ -199,6 +214,7 @@ ndtri = unary(
     numpy=_of_scipy("ndtri"),
     vjp=lambda g, out, x: g * (out * out * 0.5).exp() * math.sqrt(2 * math.pi),
     samples=floats(0.1, 0.9),
+    grad_name="SpecialNdtriBackward0",
 )
 
 # ---------------------------------------------------------------- zeta function
@@ -207,6 +223,7 @@ zeta = binary(
     "zeta",
     "Hurwitz's zeta function: the sum over k from 0 of (k + q)^-s.",
     numpy=_of_scipy("zeta"),
-    vjp=(refuses("special_zeta", "self"), lambda g, out, s, q: -(g * s * (s + 1).zeta(q))),
+    grad_name="SpecialZetaBackward0",
+    vjp=(_refuses("zeta", "self"), lambda g, out, s, q: -(g * s * (s + 1).zeta(q))),
     samples=(Call((Array((2, 3), 1.5, 4), Array((3,), 0.5, 3)), (), False),),
 )
