@@ -43,3 +43,13 @@ PENDING_BYTES = number("RUSHLIGHT_PENDING_BYTES", 512 * 1024 * 1024)
 
 # How many programs are kept by their key.
 PROGRAMS = number("RUSHLIGHT_PROGRAMS", 2048)
+
+# Which executor runs graphs on the CPU. "auto": a graph met for the first time runs on the reference executor while
+# the cpu executor prepares it. "cpu": always prepared first, and then run. "reference": NumPy alone.
+EXECUTOR = os.environ.get("RUSHLIGHT_EXECUTOR", "auto")
+
+# Hold every newly prepared program of the cpu executor against the reference before its result is trusted.
+VERIFY = flag("RUSHLIGHT_VERIFY")
+
+# Folder of compiled code; "off" keeps none. Default: rushlight in the user's cache folder.
+CACHE = os.environ.get("RUSHLIGHT_CACHE", "")

@@ -19,7 +19,7 @@ from ..graph.check import check
 from ..graph.node import STAND_IN, Node
 from ..graph.show import show
 from ..graph.walk import trace
-from . import reference
+from .cpu import tiers
 
 # Weak references to objects with a `.node` (storages) and with `.values` (tape entries), in recording order.
 values: list = []
@@ -36,7 +36,7 @@ _programs: dict[tuple, Any] = {}
 observers: list[Callable] = []
 
 # Replaced by the benchmarks, which measure the bookkeeping alone.
-compile_graph: Callable = reference.compile
+compile_graph: Callable = tiers.compile
 
 
 class Counters:
@@ -150,6 +150,7 @@ def reset_after_fork() -> None:
     _lock = threading.RLock()
     values.clear()
     saves.clear()
+    tiers.reset_after_fork()
 
 
 if hasattr(os, "register_at_fork"):

@@ -199,7 +199,7 @@ def _adaptive_max_forward(x: Node, sizes: tuple[int, ...]) -> tuple[Node, Node]:
     places = _places(x.shape[len(x.shape) - rank :], sizes)
     elements = _windows_of(x, places, rank)
     out = elements.amax((len(x.shape),), False)
-    return out, read_positions(winner(elements, out, None), places)
+    return out, read_positions(winner(elements, out), places)
 
 
 def to_positions(g: Node, positions: Node, shape: tuple[int, ...], rank: int) -> Node:
@@ -330,7 +330,7 @@ def _fractional_forward(x: Node, places: Node, outs: tuple[int, ...]) -> tuple[N
     count = math.prod(outs)
     elements = flat.gather(places.reshape((*lead, count * k)), 2).reshape((*lead, *outs, k))
     out = elements.amax((len(elements.shape) - 1,), False)
-    place = winner(elements, out, None)
+    place = winner(elements, out)
     last = len(place.shape)
     positions = places.gather(place.reshape((*place.shape, 1)), last).reshape(place.shape)
     return out, positions

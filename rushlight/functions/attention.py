@@ -1,7 +1,8 @@
 """scaled_dot_product_attention, and multi_head_attention_forward around it.
 
 Attention is one tape entry: its rule reads q, k, v and the mask, and computes the scores again, so that no
-score matrix is kept. With dropout it is made of its parts, since what was dropped has to be kept anyway.
+score matrix is kept. Without a mask it is a primitive (ops/attention.py); with one it is composed here. With dropout it
+is made of its parts, since what was dropped has to be kept anyway.
 """
 
 from __future__ import annotations
@@ -11,10 +12,12 @@ import warnings
 from typing import Any
 
 from ..autograd.record import operation
-from ..dtypes import FLOATING, DType, float32, int64
+from ..dtypes import FLOATING, DType, float32
 from ..dtypes import bool as bool_dtype
 from ..errors import DTypeError, ShapeError
 from ..graph.node import Node, constant
+from ..graph.registry import PICK
+from ..ops.attention import attention, attention_gradient, scores
 from ..ops.contraction import transposed
 from ..shapes import broadcast_all
 from ..tensor import Tensor, dtype_of, shape_of
@@ -33,11 +36,7 @@ from .spatial import c_name
 
 
 def _scores(q: Node, k: Node, mask: Node | None, causal: bool, scale: float) -> Node:
-    found = (q * scale).matmul(transposed(k))
-    if causal:
-        rows, columns = found.shape[-2:]
-        i = constant(0, int64).iota(rows).reshape((rows, 1))
-        found = i.ge(constant(0, int64).iota(columns)).where(found, -math.inf)
+    found = scores(q, k, causal, scale)
     if mask is None:
         return found
     if mask.dtype is bool_dtype:
@@ -80,7 +79,28 @@ def _attend_rule(g: Node, out: Node, ins: tuple, needs: tuple, causal: bool, sca
     return gq, gk, gv, gs if needs[3] else None
 
 
-_attention = widened("ScaledDotProductFlashAttentionForCpuBackward0", _attend, _attend_rule)
+def _flash(q: Node, k: Node, v: Node, causal: bool, scale: float) -> tuple[Node, Node]:
+    found = attention(q, k, v, causal, scale)
+    return PICK(found, 0), PICK(found, 1)
+
+
+def _flash_rule(g: Node, outs: tuple, ins: tuple, needs: tuple, causal: bool, scale: float) -> tuple:
+    found = attention_gradient(g, *outs, *ins, causal, scale)
+    return tuple(PICK(found, i) if need else None for i, need in enumerate(needs))
+
+
+_NAME = "ScaledDotProductFlashAttentionForCpuBackward0"
+
+_masked_attention = widened(_NAME, _attend, _attend_rule)
+# Of its results logsumexp is there for the rule alone.
+_plain_attention = widened(_NAME, _flash, _flash_rule, visible=1)
+
+
+def _attended(query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None, params: tuple) -> Tensor:
+    q, k, v = shape_of(query), shape_of(key), shape_of(value)
+    if mask is None and q[:-2] == k[:-2] == v[:-2] and 0 not in (*q, *v):
+        return operation(_plain_attention, (query, key, value), params)
+    return operation(_masked_attention, (query, key, value, mask), params)
 
 
 def _weigh(q: Node, k: Node, mask: Node | None, causal: bool, scale: float) -> Node:
@@ -184,7 +204,7 @@ def scaled_dot_product_attention(
         scale = 1 / math.sqrt(shape_of(query)[-1]) if shape_of(query)[-1] else 1.0
     params = (bool(is_causal), float(scale))
     if dropout_p == 0 or not shape_of(key)[-2]:
-        return operation(_attention, (query, key, value, attn_mask), params)
+        return _attended(query, key, value, attn_mask, params)
     weights = operation(_weights, (query, key, attn_mask), params)
     return matmul(dropout(weights, dropout_p), value)
 

@@ -20,6 +20,7 @@ from ..dtypes import FLOATING, INTEGRAL, int32, int64
 from ..errors import ShapeError
 from ..graph.node import Node, constant
 from ..ops.indexing import take
+from ..ops.pooling import lowest, window_argmax, window_put
 from ..tensor import Tensor, dtype_of, shape_of
 from .arguments import need_tensor
 from .opmath import widened
@@ -67,91 +68,41 @@ def _inside(shape: tuple, around: tuple) -> tuple:
     )
 
 
-def _lowest(dtype: Any) -> Any:
-    return -math.inf if dtype.category == FLOATING else int(np.iinfo(dtype.numpy).min)
-
-
 # ---------------------------------------------------------------- the maximum
 
 
 def _spread_windows(x: Node, kernel: tuple, stride: tuple, around: tuple, dilation: tuple) -> Node:
-    padded = _padded(x, around, _lowest(x.dtype))
+    padded = _padded(x, around, lowest(x.dtype))
     return padded.windows(_window_dims(x, len(kernel)), kernel, stride, dilation)
 
 
-def _flat(spread_out: Node, rank: int) -> Node:
-    """The window dimensions as one."""
-    shape = spread_out.shape
-    return spread_out.reshape((*shape[:-rank], math.prod(shape[-rank:])))
-
-
-def _largest(x: Node, kernel: tuple, stride: tuple, around: tuple, dilation: tuple) -> Node:
+def _largest(x: Node, kernel: tuple, stride: tuple, around: tuple, dilation: tuple) -> tuple[Node, Node]:
+    """(the maxima, where in their windows they stand)."""
     spread_out = _spread_windows(x, kernel, stride, around, dilation)
-    return spread_out.amax(tuple(range(len(x.shape), len(spread_out.shape))), False)
+    out = spread_out.amax(tuple(range(len(x.shape), len(spread_out.shape))), False)
+    return out, window_argmax(x, kernel, stride, around, dilation)
 
 
 def _largest_rule(
-    g: Node, out: Node, ins: tuple, needs: tuple, kernel: tuple, stride: tuple, around: tuple, dilation: tuple
-) -> tuple:
-    x = ins[0]
-    rank = len(kernel)
-    spread_out = _spread_windows(x, kernel, stride, around, dilation)
-    flat = _flat(spread_out, rank)
-    if any(map(any, around)):
-        place = winner(
-            flat, out, _valid(x.shape[-rank:], out.shape[-rank:], kernel, stride, around, dilation)
-        )
-    else:
-        place = flat.argmax(len(x.shape), False)
-    return (_to_winner(g, place, x, spread_out, kernel, stride, around, dilation),)
-
-
-def _to_winner(
     g: Node,
-    place: Node,
-    x: Node,
-    spread_out: Node,
+    outs: tuple,
+    ins: tuple,
+    needs: tuple,
     kernel: tuple,
     stride: tuple,
     around: tuple,
     dilation: tuple,
-) -> Node:
-    """The gradient of x: g at the winning place of each window, summed over windows."""
-    n = len(x.shape)
-    k = math.prod(kernel)
-    # Places lead, so that every pass runs over whole rows of windows.
-    chosen = constant(0, int64).iota(k).reshape((k,) + (1,) * n).eq(place.reshape((1, *place.shape)))
-    shares = (
-        chosen.where(g.reshape((1, *g.shape)), 0).permute((*range(1, n + 1), 0)).reshape(spread_out.shape)
-    )
-    lead = n - len(kernel)
-    whole = (*x.shape[:lead], *(m + low + high for m, (low, high) in zip(x.shape[lead:], around)))
-    gx = shares.unwindow(whole, _window_dims(x, len(kernel)), kernel, stride, dilation)
-    return gx if whole == x.shape else gx.slice(_inside(x.shape, around))
+) -> tuple:
+    return (window_put(g, outs[-1], ins[0].shape, kernel, stride, around, dilation),)
 
 
-def winner(flat: Node, out: Node, valid: Node | None) -> Node:
-    """Where along the last dimension the largest element is: the first valid one of equals, but the last NaN."""
+def winner(flat: Node, out: Node) -> Node:
+    """Where along the last dimension the largest element is: the first of equals, but the last NaN."""
     k = flat.shape[-1]
-    hit = flat.eq(out.reshape((*out.shape, 1)))
-    if valid is not None:
-        hit = hit & valid
-    score = hit.cast(int32)
+    score = flat.eq(out.reshape((*out.shape, 1))).cast(int32)
     if flat.dtype.category == FLOATING:
         score = flat.isnan().where(constant(2, int32).iota(k), score)
     return score.argmax(len(flat.shape) - 1, False)
-
-
-@table
-def _valid(
-    sizes: tuple, out: tuple, kernel: tuple, stride: tuple, around: tuple, dilation: tuple
-) -> np.ndarray:
-    """(*out, prod(kernel)): whether a place in a window is inside the input."""
-    found = np.ones((), bool)
-    for n, o, k, s, (low, _), d in zip(sizes, out, kernel, stride, around, dilation):
-        at = np.arange(o)[:, None] * s - low + np.arange(k) * d
-        found = found[..., None, None] & ((at >= 0) & (at < n))
-    return _windows_last(found, len(out))
 
 
 @table
@@ -182,27 +133,25 @@ def read_positions(place: Node, positions: Node) -> Node:
 
 def _largest_with_indices(
     x: Node, kernel: tuple, stride: tuple, around: tuple, dilation: tuple
-) -> tuple[Node, Node]:
+) -> tuple[Node, Node, Node]:
     rank = len(kernel)
-    spread_out = _spread_windows(x, kernel, stride, around, dilation)
-    flat = _flat(spread_out, rank)
-    out = flat.amax((len(x.shape),), False)
-    geometry = (x.shape[-rank:], out.shape[-rank:], kernel, stride, around, dilation)
-    valid = _valid(*geometry) if any(map(any, around)) else None
-    return out, read_positions(winner(flat, out, valid), _positions(*geometry))
+    out, place = _largest(x, kernel, stride, around, dilation)
+    positions = _positions(x.shape[-rank:], out.shape[-rank:], kernel, stride, around, dilation)
+    return out, read_positions(place.cast(int64), positions), place
 
 
 def _with_indices_rule(g: Any, outs: tuple, ins: tuple, needs: tuple, *params: Any) -> tuple:
-    return _largest_rule(g[0], outs[0], ins, needs, *params)
+    return _largest_rule(g[0], outs, ins, needs, *params)
 
 
-_max_ops = {
-    1: Op("MaxPool2DWithIndicesBackward0", _largest, _largest_rule),
-    2: Op("MaxPool2DWithIndicesBackward0", _largest, _largest_rule),
-    3: Op("MaxPool3DWithIndicesBackward0", _largest, _largest_rule),
+_names = {
+    1: "MaxPool2DWithIndicesBackward0",
+    2: "MaxPool2DWithIndicesBackward0",
+    3: "MaxPool3DWithIndicesBackward0",
 }
+_max_ops = {rank: Op(name, _largest, _largest_rule, visible=1) for rank, name in _names.items()}
 _index_ops = {
-    rank: Op(op.name, _largest_with_indices, _with_indices_rule) for rank, op in _max_ops.items()
+    rank: Op(name, _largest_with_indices, _with_indices_rule, visible=2) for rank, name in _names.items()
 }  # fmt: skip
 
 # ---------------------------------------------------------------- reading and checking

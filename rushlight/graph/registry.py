@@ -7,6 +7,7 @@ every rule.
 
     shape(*input shapes or nodes, *params) -> shape     what comes out
     numpy(np, *arrays, *params) -> array                the meaning
+    llvm(emit, *values, *params) -> value               the same as machine code, for elementwise primitives
     vjp = one function an input, each (g, out, *inputs, *params) -> node; None where not differentiable
 """
 
@@ -44,13 +45,15 @@ class Primitive:
         fallible: it can fail on the values it meets, so its nodes keep the user's line.
         layout: for a view, (sizes, strides, offset, *params) -> (sizes, strides, offset).
         write: for a view, (base node, value node, *params) -> the base with the viewed part replaced.
+        llvm: (emit, *inputs, *params) -> value: the same as machine code, on any number of lanes; a rule that gives
+            None has no native form for these types.
         samples: calls to test it on, from samples.py.
         rejects: calls that have to fail, with what the message says.
     """
 
     __slots__ = (
         "name", "doc", "kind", "numpy", "shape", "dtype", "arity", "vjp", "moves", "fallible", "layout", "write",
-        "samples", "rejects", "reads", "grad_name",
+        "samples", "rejects", "reads", "grad_name", "llvm",
     )  # fmt: skip
 
     def __init__(
@@ -71,13 +74,14 @@ class Primitive:
         samples: Sequence = (),
         rejects: Sequence = (),
         grad_name: str | None = None,
+        llvm: Callable | None = None,
     ) -> None:
         assert name not in PRIMITIVES, f"primitive {name} is declared twice"
         self.name, self.doc, self.kind = name, doc, kind
         self.numpy, self.shape, self.dtype, self.arity = numpy, shape, dtype, arity
         self.vjp = (vjp,) if callable(vjp) and arity == 1 else vjp
         self.moves, self.fallible, self.layout, self.write = moves, fallible, layout, write
-        self.samples, self.rejects = samples, rejects
+        self.samples, self.rejects, self.llvm = samples, rejects, llvm
         self.reads: dict = {}  # autograd/entry.py notes here which values the gradient rules read
         self.grad_name = grad_name or "".join(part.capitalize() for part in name.split("_")) + "Backward0"
         PRIMITIVES[name] = self

@@ -79,8 +79,13 @@ RULES = (
 )
 
 
-def simplify(roots: Sequence[Node], rules: Sequence[Rule] = RULES) -> list[Node]:
-    """Equivalent roots of a graph to which every rule has been applied and in which equal nodes are one."""
+def simplify(
+    roots: Sequence[Node], rules: Sequence[Rule] = RULES, note: Callable[[Node, Node], None] | None = None
+) -> list[Node]:
+    """Equivalent roots of a graph to which every rule has been applied and in which equal nodes are one.
+
+    note: called with every node and what stands for it.
+    """
     table: dict[str, list[Rule]] = {}
     for rule in rules:
         for name in rule.prims:
@@ -89,6 +94,8 @@ def simplify(roots: Sequence[Node], rules: Sequence[Rule] = RULES) -> list[Node]
     shared: dict[tuple, Node] = {}
     for node in topological(roots):
         new[node] = _rewritten(node, new, shared, table)
+        if note is not None:
+            note(node, new[node])
     return [new[root] for root in roots]
 
 
@@ -97,7 +104,7 @@ def _rewritten(node: Node, new: dict, shared: dict, table: dict) -> Node:
         return node
     inputs = tuple(new[source] for source in node.inputs)
     if inputs != node.inputs:
-        node = _with_inputs(node, inputs)
+        node = with_inputs(node, inputs)
     # Every rule leaves a smaller graph, so this ends.
     replacement: Node | None = node
     while replacement is not None:
@@ -109,11 +116,12 @@ def _rewritten(node: Node, new: dict, shared: dict, table: dict) -> Node:
     return shared.setdefault((node.prim, node.params, node.inputs), node)
 
 
-def _with_inputs(node: Node, inputs: tuple) -> Node:
+def with_inputs(node: Node, inputs: tuple) -> Node:
+    """The node on other inputs of the same shapes and dtypes."""
     changed = Node(node.prim, inputs, node.params, node.shape, node.dtype)
     if node.prim.fallible:
         changed.line = node.line
     return changed
 
 
-__all__ = ["PICK", "RULES", "Rule", "simplify"]
+__all__ = ["PICK", "RULES", "Rule", "simplify", "with_inputs"]

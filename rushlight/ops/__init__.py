@@ -1,10 +1,11 @@
 """The primitives, one record each. Importing this package declares all of them.
 
 elementwise (arithmetic, functions of one number, comparisons, bits), special (scipy's functions), movement,
-reduction, scan, contraction (matrix products, convolutions), indexing, ordering, linalg, fourier.
+reduction, scan, contraction (matrix products, convolutions), attention, pooling, indexing, ordering, linalg, fourier.
 """
 
 from . import (
+    attention,
     bessel,
     checking,
     contraction,
@@ -17,6 +18,7 @@ from . import (
     movement,
     ordering,
     polynomials,
+    pooling,
     reduction,
     scan,
     special,

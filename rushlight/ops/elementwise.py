@@ -8,6 +8,7 @@ derivative. Comparisons and integer functions have none.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 from ..dtypes import DType, complex128, float64
@@ -20,6 +21,16 @@ from .samples import Array, call, floats, pairs
 LN2 = math.log(2.0)
 LN10 = math.log(10.0)
 
+
+def of_floats(name: str) -> Callable:
+    """The `llvm` rule that is the emitter's own function `name`, of floating numbers only."""
+
+    def rule(emit: Any, *values: Any) -> Any:
+        return getattr(emit, name)(*values) if values[0].type.floating else None
+
+    return rule
+
+
 # ---------------------------------------------------------------- arithmetic
 
 add = binary(
@@ -28,6 +39,7 @@ add = binary(
     numpy=lambda np, a, b: a + b,
     vjp=(lambda g, out, a, b: g, lambda g, out, a, b: g),
     samples=pairs(),
+    llvm=lambda emit, a, b: a | b if a.type.kind == "i1" else a + b,
 )
 sub = binary(
     "sub",
@@ -35,6 +47,7 @@ sub = binary(
     numpy=lambda np, a, b: a - b,
     vjp=(lambda g, out, a, b: g, lambda g, out, a, b: -g),
     samples=pairs(),
+    llvm=lambda emit, a, b: None if a.type.kind == "i1" else a - b,
 )
 mul = binary(
     "mul",
@@ -42,6 +55,7 @@ mul = binary(
     numpy=lambda np, a, b: a * b,
     vjp=(lambda g, out, a, b: g * b.conj(), lambda g, out, a, b: g * a.conj()),
     samples=pairs(),
+    llvm=lambda emit, a, b: a & b if a.type.kind == "i1" else a * b,
 )
 div = binary(
     "div",
@@ -49,6 +63,7 @@ div = binary(
     numpy=lambda np, a, b: np.true_divide(a, b),
     vjp=(lambda g, out, a, b: g / b.conj(), lambda g, out, a, b: -g * (out / b).conj()),
     samples=pairs(0.5, 2.0),
+    llvm=lambda emit, a, b: a / b if a.type.floating else None,
 )
 
 
@@ -89,9 +104,14 @@ floor_divide = binary(
     "The largest whole number not above a / b.",
     numpy=_floor_divide,
     samples=pairs(0.5, 2.0, False),
+    llvm=of_floats("floor_divide"),
 )
 trunc_divide = binary(
-    "trunc_divide", "a / b rounded towards zero.", numpy=_trunc_divide, samples=pairs(0.5, 2.0, False)
+    "trunc_divide",
+    "a / b rounded towards zero.",
+    numpy=_trunc_divide,
+    samples=pairs(0.5, 2.0, False),
+    llvm=of_floats("trunc_divide"),
 )
 remainder = binary(
     "remainder",
@@ -99,6 +119,7 @@ remainder = binary(
     numpy=_remainder,
     vjp=(lambda g, out, a, b: g, lambda g, out, a, b: -g * (a / b).floor()),
     samples=(call(Array((2, 3), 2.1, 2.4), Array((3,), 0.9, 1.0)),),
+    llvm=of_floats("remainder"),
 )
 fmod = binary(
     "fmod",
@@ -106,6 +127,7 @@ fmod = binary(
     numpy=_fmod,
     vjp=(lambda g, out, a, b: g, lambda g, out, a, b: -g * (a / b).trunc()),
     samples=(call(Array((2, 3), 2.1, 2.4), Array((3,), 0.9, 1.0)),),
+    llvm=of_floats("fmod"),
 )
 
 
@@ -127,12 +149,19 @@ def _pow_exponent(g: Node, out: Node, a: Node, b: Node) -> Node:
     return flat.where(0, g * (out * a.log()).conj())
 
 
+def _pow_llvm(emit: Any, a: Any, b: Any) -> Any:
+    if a.type.kind == "i1":
+        return a | ~b
+    return emit.pow(a, b) if a.type.floating else emit.whole_pow(a, b)
+
+
 pow = binary(
     "pow",
     "a ** b. At b = 0 the derivative in a is 0.",
     numpy=_pow,
     vjp=(_pow_base, _pow_exponent),
     samples=pairs(0.5, 2.0),
+    llvm=_pow_llvm,
 )
 
 
@@ -154,6 +183,7 @@ maximum = binary(
     numpy=lambda np, a, b: np.maximum(a, b),
     vjp=_at_ties("gt"),
     samples=pairs(),
+    llvm=lambda emit, a, b: emit.maximum(a, b),
 )
 minimum = binary(
     "minimum",
@@ -161,6 +191,7 @@ minimum = binary(
     numpy=lambda np, a, b: np.minimum(a, b),
     vjp=_at_ties("lt"),
     samples=pairs(),
+    llvm=lambda emit, a, b: emit.minimum(a, b),
 )
 atan2 = binary(
     "atan2",
@@ -171,6 +202,7 @@ atan2 = binary(
         lambda g, out, a, b: g * (-a / (a * a + b * b)),
     ),
     samples=pairs(0.5, 2.0),
+    llvm=of_floats("atan2"),
 )
 hypot = binary(
     "hypot",
@@ -178,6 +210,7 @@ hypot = binary(
     numpy=lambda np, a, b: np.hypot(a, b),
     vjp=(lambda g, out, a, b: g * (a / out), lambda g, out, a, b: g * (b / out)),
     samples=pairs(0.5, 2.0),
+    llvm=of_floats("hypot"),
 )
 copysign = binary(
     "copysign",
@@ -185,12 +218,14 @@ copysign = binary(
     numpy=lambda np, a, b: np.copysign(a, b),
     vjp=(lambda g, out, a, b: g * a.eq(0).where(0, out / a), lambda g, out, a, b: g * 0),
     samples=pairs(0.5, 2.0),
+    llvm=of_floats("copysign"),
 )
 nextafter = binary(
     "nextafter",
     "The number next to a towards b.",
     numpy=lambda np, a, b: np.nextafter(a, b),
     samples=pairs(grad=False),
+    llvm=of_floats("nextafter"),
 )
 
 # ---------------------------------------------------------------- functions of one number
@@ -200,7 +235,14 @@ def _same(np: Any, x: Any) -> Any:
     return x
 
 
-neg = unary("neg", "-x.", numpy=lambda np, x: -x, vjp=lambda g, out, x: -g, samples=floats())
+neg = unary(
+    "neg",
+    "-x.",
+    numpy=lambda np, x: -x,
+    vjp=lambda g, out, x: -g,
+    samples=floats(),
+    llvm=lambda emit, x: None if x.type.kind == "i1" else -x,
+)
 
 
 class Conj(Unary):
@@ -228,6 +270,7 @@ real = unary(
     dtype=lambda x: x.dtype.to_real(),
     vjp=lambda g, out, x: g.cast(x.dtype),
     samples=(call(Array((2, 3), dtype="complex128")),),
+    llvm=lambda emit, x: x,
 )
 imag = unary(
     "imag",
@@ -236,6 +279,7 @@ imag = unary(
     dtype=lambda x: x.dtype.to_real(),
     vjp=lambda g, out, x: g.cast(x.dtype) * 1j,
     samples=(call(Array((2, 3), dtype="complex128")),),
+    llvm=lambda emit, x: emit.constant(0),
 )
 
 
@@ -259,7 +303,12 @@ complex_ = Primitive(
 
 
 exp = unary(
-    "exp", "e ** x.", numpy=lambda np, x: np.exp(x), vjp=lambda g, out, x: g * out.conj(), samples=floats()
+    "exp",
+    "e ** x.",
+    numpy=lambda np, x: np.exp(x),
+    vjp=lambda g, out, x: g * out.conj(),
+    samples=floats(),
+    llvm=of_floats("exp"),
 )
 exp2 = unary(
     "exp2",
@@ -267,6 +316,7 @@ exp2 = unary(
     numpy=lambda np, x: np.exp2(x),
     vjp=lambda g, out, x: g * (out * LN2).conj(),
     samples=floats(),
+    llvm=of_floats("exp2"),
 )
 expm1 = unary(
     "expm1",
@@ -274,6 +324,7 @@ expm1 = unary(
     numpy=lambda np, x: np.expm1(x),
     vjp=lambda g, out, x: g * (out + 1).conj(),
     samples=floats(),
+    llvm=of_floats("expm1"),
 )
 log = unary(
     "log",
@@ -281,6 +332,7 @@ log = unary(
     numpy=lambda np, x: np.log(x),
     vjp=lambda g, out, x: g / x.conj(),
     samples=floats(0.3, 3),
+    llvm=of_floats("log"),
 )
 log2 = unary(
     "log2",
@@ -288,6 +340,7 @@ log2 = unary(
     numpy=lambda np, x: np.log2(x),
     vjp=lambda g, out, x: g / (x.conj() * LN2),
     samples=floats(0.3, 3),
+    llvm=of_floats("log2"),
 )
 log10 = unary(
     "log10",
@@ -295,6 +348,7 @@ log10 = unary(
     numpy=lambda np, x: np.log10(x),
     vjp=lambda g, out, x: g / (x.conj() * LN10),
     samples=floats(0.3, 3),
+    llvm=of_floats("log10"),
 )
 log1p = unary(
     "log1p",
@@ -302,6 +356,7 @@ log1p = unary(
     numpy=lambda np, x: np.log1p(x),
     vjp=lambda g, out, x: g / (x + 1).conj(),
     samples=floats(-0.6, 3),
+    llvm=of_floats("log1p"),
 )
 sqrt = unary(
     "sqrt",
@@ -309,6 +364,7 @@ sqrt = unary(
     numpy=lambda np, x: np.sqrt(x),
     vjp=lambda g, out, x: g / (out.conj() * 2),
     samples=floats(0.3, 3),
+    llvm=of_floats("sqrt"),
 )
 rsqrt = unary(
     "rsqrt",
@@ -316,6 +372,7 @@ rsqrt = unary(
     numpy=lambda np, x: 1 / np.sqrt(x),
     vjp=lambda g, out, x: g * (out * out * out).conj() * -0.5,
     samples=floats(0.3, 3),
+    llvm=of_floats("rsqrt"),
 )
 reciprocal = unary(
     "reciprocal",
@@ -323,6 +380,7 @@ reciprocal = unary(
     numpy=lambda np, x: np.true_divide(1, x).astype(x.dtype),
     vjp=lambda g, out, x: -g * (out * out).conj(),
     samples=floats(0.3, 3),
+    llvm=lambda emit, x: 1 / x if x.type.floating else None,
 )
 sin = unary(
     "sin",
@@ -330,6 +388,7 @@ sin = unary(
     numpy=lambda np, x: np.sin(x),
     vjp=lambda g, out, x: g * x.cos().conj(),
     samples=floats(),
+    llvm=of_floats("sin"),
 )
 cos = unary(
     "cos",
@@ -337,6 +396,7 @@ cos = unary(
     numpy=lambda np, x: np.cos(x),
     vjp=lambda g, out, x: -g * x.sin().conj(),
     samples=floats(),
+    llvm=of_floats("cos"),
 )
 tan = unary(
     "tan",
@@ -344,6 +404,7 @@ tan = unary(
     numpy=lambda np, x: np.tan(x),
     vjp=lambda g, out, x: g * (out * out + 1).conj(),
     samples=floats(-1, 1),
+    llvm=of_floats("tan"),
 )
 asin = unary(
     "asin",
@@ -351,6 +412,7 @@ asin = unary(
     numpy=lambda np, x: np.arcsin(x),
     vjp=lambda g, out, x: g * (1 - x * x).rsqrt().conj(),
     samples=floats(-0.8, 0.8),
+    llvm=of_floats("asin"),
 )
 acos = unary(
     "acos",
@@ -358,6 +420,7 @@ acos = unary(
     numpy=lambda np, x: np.arccos(x),
     vjp=lambda g, out, x: -g * (1 - x * x).rsqrt().conj(),
     samples=floats(-0.8, 0.8),
+    llvm=of_floats("acos"),
 )
 atan = unary(
     "atan",
@@ -365,6 +428,7 @@ atan = unary(
     numpy=lambda np, x: np.arctan(x),
     vjp=lambda g, out, x: g / (x * x + 1).conj(),
     samples=floats(),
+    llvm=of_floats("atan"),
 )
 sinh = unary(
     "sinh",
@@ -372,6 +436,7 @@ sinh = unary(
     numpy=lambda np, x: np.sinh(x),
     vjp=lambda g, out, x: g * x.cosh().conj(),
     samples=floats(),
+    llvm=of_floats("sinh"),
 )
 cosh = unary(
     "cosh",
@@ -379,6 +444,7 @@ cosh = unary(
     numpy=lambda np, x: np.cosh(x),
     vjp=lambda g, out, x: g * x.sinh().conj(),
     samples=floats(),
+    llvm=of_floats("cosh"),
 )
 tanh = unary(
     "tanh",
@@ -386,6 +452,7 @@ tanh = unary(
     numpy=lambda np, x: np.tanh(x),
     vjp=lambda g, out, x: g * (1 - out * out).conj(),
     samples=floats(),
+    llvm=of_floats("tanh"),
 )
 asinh = unary(
     "asinh",
@@ -393,6 +460,7 @@ asinh = unary(
     numpy=lambda np, x: np.arcsinh(x),
     vjp=lambda g, out, x: g * (x * x + 1).rsqrt().conj(),
     samples=floats(),
+    llvm=of_floats("asinh"),
 )
 acosh = unary(
     "acosh",
@@ -404,6 +472,7 @@ acosh = unary(
         else g * ((x - 1).rsqrt() * (x + 1).rsqrt()).conj()
     ),
     samples=floats(1.3, 3),
+    llvm=of_floats("acosh"),
 )
 atanh = unary(
     "atanh",
@@ -411,6 +480,7 @@ atanh = unary(
     numpy=lambda np, x: np.arctanh(x),
     vjp=lambda g, out, x: g / (1 - x * x).conj(),
     samples=floats(-0.8, 0.8),
+    llvm=of_floats("atanh"),
 )
 
 
@@ -427,6 +497,7 @@ sigmoid = unary(
     numpy=_sigmoid,
     vjp=lambda g, out, x: g * (out * (1 - out)).conj(),
     samples=floats(),
+    llvm=of_floats("sigmoid"),
 )
 relu = unary(
     "relu",
@@ -434,6 +505,7 @@ relu = unary(
     numpy=lambda np, x: np.maximum(x, 0),
     vjp=lambda g, out, x: out.gt(0).where(g, 0),
     samples=floats(),
+    llvm=lambda emit, x: emit.select(emit.constant(0).gt(x), 0, x),
 )
 
 
@@ -448,6 +520,7 @@ abs = unary(
     dtype=lambda x: x.dtype.to_real(),
     vjp=_abs_rule,
     samples=floats(),
+    llvm=lambda emit, x: emit.abs(x),
 )
 
 
@@ -467,7 +540,12 @@ def _sign_rule(g: Node, out: Node, x: Node) -> Node | None:
 
 
 sign = unary(
-    "sign", "-1, 0 or 1; x / |x| for complex numbers.", numpy=_sign, vjp=_sign_rule, samples=floats()
+    "sign",
+    "-1, 0 or 1; x / |x| for complex numbers.",
+    numpy=_sign,
+    vjp=_sign_rule,
+    samples=floats(),
+    llvm=lambda emit, x: emit.sign(x),
 )
 
 
@@ -482,6 +560,7 @@ floor = unary(
     numpy=lambda np, x: np.floor(x),
     vjp=_flat,
     samples=floats(),
+    llvm=of_floats("floor"),
 )
 ceil = unary(
     "ceil",
@@ -489,9 +568,15 @@ ceil = unary(
     numpy=lambda np, x: np.ceil(x),
     vjp=_flat,
     samples=floats(),
+    llvm=of_floats("ceil"),
 )
 trunc = unary(
-    "trunc", "x without its fraction.", numpy=lambda np, x: np.trunc(x), vjp=_flat, samples=floats()
+    "trunc",
+    "x without its fraction.",
+    numpy=lambda np, x: np.trunc(x),
+    vjp=_flat,
+    samples=floats(),
+    llvm=of_floats("trunc"),
 )
 round = unary(
     "round",
@@ -499,16 +584,59 @@ round = unary(
     numpy=lambda np, x: np.rint(x),
     vjp=_flat,
     samples=floats(),
+    llvm=of_floats("round"),
 )
 
 # ---------------------------------------------------------------- comparisons
 
-eq = binary("eq", "a == b.", numpy=lambda np, a, b: a == b, to_bool=True, samples=pairs(grad=False))
-ne = binary("ne", "a != b.", numpy=lambda np, a, b: a != b, to_bool=True, samples=pairs(grad=False))
-lt = binary("lt", "a < b.", numpy=lambda np, a, b: a < b, to_bool=True, samples=pairs(grad=False))
-le = binary("le", "a <= b.", numpy=lambda np, a, b: a <= b, to_bool=True, samples=pairs(grad=False))
-gt = binary("gt", "a > b.", numpy=lambda np, a, b: a > b, to_bool=True, samples=pairs(grad=False))
-ge = binary("ge", "a >= b.", numpy=lambda np, a, b: a >= b, to_bool=True, samples=pairs(grad=False))
+eq = binary(
+    "eq",
+    "a == b.",
+    numpy=lambda np, a, b: a == b,
+    to_bool=True,
+    samples=pairs(grad=False),
+    llvm=lambda emit, a, b: a.eq(b),
+)
+ne = binary(
+    "ne",
+    "a != b.",
+    numpy=lambda np, a, b: a != b,
+    to_bool=True,
+    samples=pairs(grad=False),
+    llvm=lambda emit, a, b: a.ne(b),
+)
+lt = binary(
+    "lt",
+    "a < b.",
+    numpy=lambda np, a, b: a < b,
+    to_bool=True,
+    samples=pairs(grad=False),
+    llvm=lambda emit, a, b: a.lt(b),
+)
+le = binary(
+    "le",
+    "a <= b.",
+    numpy=lambda np, a, b: a <= b,
+    to_bool=True,
+    samples=pairs(grad=False),
+    llvm=lambda emit, a, b: a.le(b),
+)
+gt = binary(
+    "gt",
+    "a > b.",
+    numpy=lambda np, a, b: a > b,
+    to_bool=True,
+    samples=pairs(grad=False),
+    llvm=lambda emit, a, b: a.gt(b),
+)
+ge = binary(
+    "ge",
+    "a >= b.",
+    numpy=lambda np, a, b: a >= b,
+    to_bool=True,
+    samples=pairs(grad=False),
+    llvm=lambda emit, a, b: a.ge(b),
+)
 
 
 def _to_bool(*args: Any) -> DType:
@@ -516,10 +644,20 @@ def _to_bool(*args: Any) -> DType:
 
 
 isnan = unary(
-    "isnan", "Whether x is not a number.", numpy=lambda np, x: np.isnan(x), dtype=_to_bool, samples=floats()
+    "isnan",
+    "Whether x is not a number.",
+    numpy=lambda np, x: np.isnan(x),
+    dtype=_to_bool,
+    samples=floats(),
+    llvm=lambda emit, x: x.is_nan() if x.type.floating else emit.constant(False),
 )
 isinf = unary(
-    "isinf", "Whether x is infinite.", numpy=lambda np, x: np.isinf(x), dtype=_to_bool, samples=floats()
+    "isinf",
+    "Whether x is infinite.",
+    numpy=lambda np, x: np.isinf(x),
+    dtype=_to_bool,
+    samples=floats(),
+    llvm=lambda emit, x: emit.abs(x).eq(math.inf) if x.type.floating else emit.constant(False),
 )
 isfinite = unary(
     "isfinite",
@@ -527,6 +665,7 @@ isfinite = unary(
     numpy=lambda np, x: np.isfinite(x),
     dtype=_to_bool,
     samples=floats(),
+    llvm=lambda emit, x: emit.abs(x).lt(math.inf) if x.type.floating else emit.constant(True),
 )
 signbit = unary(
     "signbit",
@@ -534,26 +673,68 @@ signbit = unary(
     numpy=lambda np, x: np.signbit(x),
     dtype=_to_bool,
     samples=floats(),
+    llvm=lambda emit, x: emit.signbit(x),
 )
 
 # ---------------------------------------------------------------- bits
 
 _WHOLE = (call(Array((2, 3), 0, 9, "int64"), Array((3,), 0, 5, "int64")),)
-bitwise_and = binary("bitwise_and", "a & b.", numpy=lambda np, a, b: a & b, samples=_WHOLE)
-bitwise_or = binary("bitwise_or", "a | b.", numpy=lambda np, a, b: a | b, samples=_WHOLE)
-bitwise_xor = binary("bitwise_xor", "a ^ b.", numpy=lambda np, a, b: a ^ b, samples=_WHOLE)
+bitwise_and = binary(
+    "bitwise_and",
+    "a & b.",
+    numpy=lambda np, a, b: a & b,
+    samples=_WHOLE,
+    llvm=lambda emit, a, b: a & b,
+)
+bitwise_or = binary(
+    "bitwise_or",
+    "a | b.",
+    numpy=lambda np, a, b: a | b,
+    samples=_WHOLE,
+    llvm=lambda emit, a, b: a | b,
+)
+bitwise_xor = binary(
+    "bitwise_xor",
+    "a ^ b.",
+    numpy=lambda np, a, b: a ^ b,
+    samples=_WHOLE,
+    llvm=lambda emit, a, b: a ^ b,
+)
 bitwise_not = unary(
     "bitwise_not",
     "~x; `not` for booleans.",
     numpy=lambda np, x: ~x,
     samples=(call(Array((2, 3), 0, 9, "int64")),),
+    llvm=lambda emit, x: ~x,
 )
-shift_left = binary("shift_left", "a << b.", numpy=lambda np, a, b: np.left_shift(a, b), samples=_WHOLE)
+shift_left = binary(
+    "shift_left",
+    "a << b.",
+    numpy=lambda np, a, b: np.left_shift(a, b),
+    samples=_WHOLE,
+    llvm=lambda emit, a, b: emit.shift_left(a, b),
+)
 shift_right = binary(
-    "shift_right", "a >> b, keeping the sign.", numpy=lambda np, a, b: np.right_shift(a, b), samples=_WHOLE
+    "shift_right",
+    "a >> b, keeping the sign.",
+    numpy=lambda np, a, b: np.right_shift(a, b),
+    samples=_WHOLE,
+    llvm=lambda emit, a, b: emit.shift_right(a, b),
 )
-gcd = binary("gcd", "The greatest common divisor.", numpy=lambda np, a, b: np.gcd(a, b), samples=_WHOLE)
-lcm = binary("lcm", "The least common multiple.", numpy=lambda np, a, b: np.lcm(a, b), samples=_WHOLE)
+gcd = binary(
+    "gcd",
+    "The greatest common divisor.",
+    numpy=lambda np, a, b: np.gcd(a, b),
+    samples=_WHOLE,
+    llvm=lambda emit, a, b: None if a.type.kind == "i1" else emit.gcd(a, b),
+)
+lcm = binary(
+    "lcm",
+    "The least common multiple.",
+    numpy=lambda np, a, b: np.lcm(a, b),
+    samples=_WHOLE,
+    llvm=lambda emit, a, b: None if a.type.kind == "i1" else emit.lcm(a, b),
+)
 
 # ---------------------------------------------------------------- choice and casts
 
@@ -586,6 +767,7 @@ where = Where(
     moves=True,
     vjp=(None, lambda g, out, c, a, b: c.where(g, 0), lambda g, out, c, a, b: c.where(0, g)),
     samples=(call(Array((2, 3), 0, 1, "bool"), (3,), (2, 1)), call(Array((), 0, 1, "bool"), (2,), ())),
+    llvm=lambda emit, c, a, b: emit.select(c, a, b),
 )
 
 
@@ -626,6 +808,7 @@ cast = Unary(
         call(Array((2, 3)), params=(complex128,)),
         call(Array((2, 3), 0, 5, "int64"), params=(float64,)),
     ),
+    llvm=lambda emit, x, dtype: emit.cast(x, dtype.name),
 )
 copy = unary(
     "copy",
@@ -635,4 +818,5 @@ copy = unary(
     moves=True,
     vjp=lambda g, out, x: g,
     samples=floats(),
+    llvm=lambda emit, x: x,
 )

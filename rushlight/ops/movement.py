@@ -382,7 +382,7 @@ unwindow = Primitive(
 
 
 def _as_strided(np: Any, x: Any, size: tuple, stride: tuple, offset: int) -> Any:
-    flat = x.reshape(-1)
+    flat = np.ascontiguousarray(x).reshape(-1)
     step = x.itemsize
     return np.lib.stride_tricks.as_strided(flat[offset:], size, tuple(s * step for s in stride))
 

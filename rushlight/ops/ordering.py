@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from ..dtypes import int32, int64
@@ -77,7 +78,7 @@ def _searchsorted(np: Any, sequence: Any, values: Any, right: bool, narrow: bool
         return np.searchsorted(sequence, values, side)
     if not values.size:
         return np.zeros(values.shape, np.int64)
-    rows = sequence.reshape(-1, sequence.shape[-1])
+    rows = sequence.reshape(math.prod(sequence.shape[:-1]), sequence.shape[-1])
     wanted = values.reshape(len(rows), -1)
     found = [np.searchsorted(row, want, side) for row, want in zip(rows, wanted)]
     return np.array(found, dtype=np.int64).reshape(values.shape)
@@ -91,7 +92,7 @@ searchsorted = Primitive(
     shape=lambda sequence, values, right, narrow: values.shape,
     dtype=lambda sequence, values, right, narrow: int32 if narrow else int64,
     numpy=_searchsorted,
-    samples=(call(Array((4,)), Array((2, 3)), params=(False, False)),),
+    samples=(call(Array((4,), 1, 1), Array((2, 3)), params=(False, False)),),
 )
 
 

@@ -14,6 +14,16 @@ def _shape(x: Node, dim: int) -> tuple[int, ...]:
     return x.shape
 
 
+def _accumulated(which: str) -> Any:
+    """NumPy's running sum or product, float32 carried in float64 as PyTorch does."""
+
+    def rule(np: Any, x: Any, dim: int) -> Any:
+        wide = np.float64 if x.dtype == np.float32 else x.dtype
+        return getattr(np, which)(x, axis=dim, dtype=wide).astype(x.dtype, copy=False)
+
+    return rule
+
+
 def _from_the_end(g: Node, dim: int) -> Node:
     """The sum of g from each position to the end."""
     return g.flip((dim,)).cumsum(dim).flip((dim,))
@@ -24,7 +34,7 @@ cumsum = Primitive(
     "The running sum.",
     kind=SCAN,
     shape=_shape,
-    numpy=lambda np, x, dim: np.cumsum(x, axis=dim, dtype=x.dtype),
+    numpy=_accumulated("cumsum"),
     vjp=lambda g, out, x, dim: _from_the_end(g, dim),
     samples=(call((2, 3), params=(1,)), call((3, 2), params=(0,)), call((0,), params=(0,))),
 )
@@ -55,7 +65,7 @@ cumprod = Primitive(
     "The running product.",
     kind=SCAN,
     shape=_shape,
-    numpy=lambda np, x, dim: np.cumprod(x, axis=dim, dtype=x.dtype),
+    numpy=_accumulated("cumprod"),
     vjp=_cumprod_rule,
     samples=(call((2, 3), params=(1,)), call((3, 2), params=(0,))),
 )

@@ -13,6 +13,7 @@ from typing import Any
 from ..dtypes import int32
 from ..graph.node import STAND_IN, Node
 from ..graph.registry import binary, unary
+from .elementwise import of_floats
 from .samples import Array, Call, call, floats
 
 TWO_BY_ROOT_PI = 2 / math.sqrt(math.pi)
@@ -48,6 +49,7 @@ erf = unary(
     numpy=_of_scipy("erf"),
     vjp=lambda g, out, x: g * (-(x * x)).exp() * TWO_BY_ROOT_PI,
     samples=floats(),
+    llvm=of_floats("erf"),
 )
 erfc = unary(
     "erfc",
@@ -55,6 +57,7 @@ erfc = unary(
     numpy=_of_scipy("erfc"),
     vjp=lambda g, out, x: g * (-(x * x)).exp() * -TWO_BY_ROOT_PI,
     samples=floats(),
+    llvm=of_floats("erfc"),
 )
 erfinv = unary(
     "erfinv",
@@ -62,6 +65,7 @@ erfinv = unary(
     numpy=_of_scipy("erfinv"),
     vjp=lambda g, out, x: g * (out * out).exp() * (1 / TWO_BY_ROOT_PI),
     samples=floats(-0.8, 0.8),
+    llvm=of_floats("erfinv"),
 )
 
 # ---------------------------------------------------------------- gamma function
@@ -72,6 +76,7 @@ lgamma = unary(
     numpy=_of_scipy("gammaln"),
     vjp=lambda g, out, x: g * x.digamma(),
     samples=floats(0.3, 4),
+    llvm=of_floats("lgamma"),
 )
 digamma = unary(
     "digamma",
@@ -79,6 +84,7 @@ digamma = unary(
     numpy=_of_scipy("psi"),
     vjp=lambda g, out, x: g * x.polygamma(1),
     samples=floats(0.3, 4),
+    llvm=of_floats("digamma"),
 )
 
 
@@ -135,6 +141,7 @@ mantissa = unary(
     numpy=lambda np, x: np.frexp(x)[0],
     vjp=lambda g, out, x: g / x.exponent().cast(g.dtype).exp2(),
     samples=floats(0.6, 0.9),
+    llvm=of_floats("mantissa"),
 )
 exponent = unary(
     "exponent",
@@ -142,6 +149,7 @@ exponent = unary(
     numpy=lambda np, x: np.frexp(x)[1],
     dtype=lambda x: int32,
     samples=floats(),
+    llvm=of_floats("exponent"),
 )
 
 # ---------------------------------------------------------------- modified Bessel functions

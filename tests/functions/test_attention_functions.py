@@ -5,6 +5,8 @@ import math
 import pytest
 
 import rushlight as torch
+from rushlight.graph.walk import topological
+from rushlight.tensor import node_of
 
 F = torch.nn.functional
 Q = torch.randn(2, 4, 5, 8)
@@ -57,6 +59,40 @@ def test_one_tape_entry():
     q = Q.clone().requires_grad_()
     entry = F.scaled_dot_product_attention(q, q, q).grad_fn
     assert entry.name() == "ScaledDotProductFlashAttentionForCpuBackward0"
+
+
+@pytest.mark.parametrize("causal", [False, True])
+def test_no_value_has_the_size_of_the_scores(causal):
+    q, k, v = (torch.randn(2, 3, n, 4, requires_grad=True) for n in (5, 7, 7))
+    out = F.scaled_dot_product_attention(q, k, v, is_causal=causal)
+    grads = torch.autograd.grad(out, (q, k, v), torch.ones_like(out))
+    shapes = [n.shape for n in topological([node_of(x) for x in (out, *grads)])]
+    assert (2, 3, 5, 4) in shapes and (2, 3, 5, 7) not in shapes
+
+
+def test_second_derivatives_where_one_tensor_is_everything():
+    x = torch.randn(2, 3, 4, dtype=torch.double, requires_grad=True)
+    for more in ({}, {"is_causal": True}, {"attn_mask": torch.eye(3) > 0}):
+        attend = lambda x, more=more: F.scaled_dot_product_attention(x, x, x, **more)
+        assert torch.autograd.gradcheck(attend, x) and torch.autograd.gradgradcheck(attend, x)
+
+
+def test_leading_dimensions_that_broadcast():
+    k = torch.randn(4, 5, 8)
+    whole = F.scaled_dot_product_attention(Q, k.expand(2, 4, 5, 8), k.expand(2, 4, 5, 8))
+    assert torch.allclose(F.scaled_dot_product_attention(Q, k, k), whole, atol=1e-6)
+
+
+def test_half_width_numbers():
+    q = Q.bfloat16().requires_grad_()
+    out = F.scaled_dot_product_attention(q, q, q)
+    out.sum().backward()
+    wide = Q.bfloat16().float().requires_grad_()
+    right = F.scaled_dot_product_attention(wide, wide, wide)
+    right.sum().backward()
+    assert out.dtype is q.grad.dtype is torch.bfloat16
+    assert torch.allclose(out.float(), right, atol=0.02)
+    assert torch.allclose(q.grad.float(), wide.grad, atol=0.05)
 
 
 def test_dropout_of_everything_and_of_nothing():

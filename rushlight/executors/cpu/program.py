@@ -1,0 +1,222 @@
+"""A program of the cpu executor: a table of native calls, the memory they work on, and how it is run.
+
+`run(arrays)` has the reference executor's interface. The addresses of inputs and results change with each run and stand in
+`slots`; all else is fixed when the program is put together. Where a step of the reference executor comes between,
+the table is run in stretches.
+"""
+
+from __future__ import annotations
+
+import ctypes
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from ...graph.node import CONSTANT, Node
+from ...graph.registry import PICK
+from ...graph.walk import topological
+from ..reference import Program as Reference
+from . import copying, extremes, indexing, operations, ordering, runtime, scanning, target
+from .graphs import copied
+from .kernel import Buffer, words
+from .memory import arena, barriers, place, spares
+from .planner import ERROR, Planner, Steps
+
+assert copying and extremes and indexing and operations and ordering and scanning  # they register handlers
+
+_ERROR_SLOT, _ARENA_SLOT, _FIRST = 0, 1, 2
+
+# Work of fewer nanoseconds than this is not worth waking another thread for.
+_ALONE = 30_000
+
+
+class Stretch(NamedTuple):
+    """Calls [first, last) of the table, and the place in the graph's order that a profile shows for each."""
+
+    first: int
+    last: int
+
+
+class Foreign(NamedTuple):
+    """A node for the reference executor: its program, the numbers of what it reads and of its results."""
+
+    program: Reference
+    reads: tuple[int, ...]
+    writes: int
+
+
+class Program:
+    """One graph, ready to run on other inputs of the same shapes.
+
+    Raises (from run): what the reference executor would; its `place` is the failing node's in the graph's order.
+    """
+
+    def __init__(
+        self, order: Sequence[Node], inputs: Sequence[Node], roots: Sequence[Node], workers: int
+    ) -> None:
+        self._graph = order, inputs, roots
+        # How many results a root has that is a tuple of them; None for any other.
+        self.counts = [len(root.shape) if isinstance(root.dtype, tuple) else None for root in roots]
+        roots = [single for root, n in zip(roots, self.counts) for single in _singles(root, n)]
+        planned = Planner(order, roots, workers).plan()
+        if workers > 1 and _total(planned) <= _ALONE:
+            # Kernels may rely on being run by as many workers as they were planned for.
+            workers = 1
+            planned = Planner(order, roots, 1).plan()
+        self.shapes = [root.shape for root in roots]
+        self.workers = workers
+        self._values: dict[Any, int] = {}  # node or buffer: its slot
+        self._assign(planned, inputs)
+        self._assemble(planned)
+        self.results = [(self._value(n), n) for n in planned.roots]
+        self.conditions = [at for at, _ in self.results[len(roots) :][: planned.conditions]]
+
+    # ------------------------------------------------------------ putting together
+
+    def _assign(self, planned: Steps, inputs: Sequence[Node]) -> None:
+        """Slots: inputs, results, and what the reference executor reads or writes."""
+        self.inputs = len(inputs)
+        names: list[Any] = [None] * _FIRST
+        for node in inputs:
+            self._values[node] = len(names)
+            names.append(node)
+        self.outputs: list[tuple[int, tuple, np.dtype]] = []
+        for node in dict.fromkeys(planned.roots):
+            if node not in self._values and node.prim is not CONSTANT:
+                self._values[node] = len(names)
+                self.outputs.append((len(names), node.shape, node.dtype.numpy))
+                names.append(node)
+        self.held: dict[int, np.ndarray] = {}
+        for step in planned.steps:
+            if step.node is None:
+                continue
+            for node in (step.node, *step.reads):
+                if node in self._values:
+                    continue
+                self._values[node] = len(names)
+                names.append(node)
+                if node.prim is CONSTANT:
+                    self.held[self._values[node]] = node.buffer
+                elif node in planned.buffers:
+                    self.held[self._values[node]] = np.empty(node.shape, node.dtype.numpy)
+        for node, buffer in planned.buffers.items():
+            if node not in self._values and node.prim is CONSTANT:
+                self._values[node] = len(names)
+                names.append(node)
+                self.held[self._values[node]] = node.buffer
+            if node in self._values:
+                self._values[buffer] = self._values[node]
+        self.size = len(names)
+
+    def _value(self, node: Node) -> int:
+        if node.prim is CONSTANT and node not in self._values:
+            self._values[node] = self.size
+            self.held[self.size] = node.buffer
+            self.size += 1
+        return self._values[node]
+
+    def _assemble(self, planned: Steps) -> None:
+        calls = [call for step in planned.steps for call in step.calls]
+        waits = barriers(calls)
+        fixed = [b for b in self._values if isinstance(b, Buffer)]
+        offsets, self.arena_size = place(calls, waits, [*fixed, ERROR])
+        where: dict[Buffer, tuple[int, int]] = {b: (self._values[b], 0) for b in fixed}
+        where |= {b: (_ARENA_SLOT, offset) for b, offset in offsets.items()}
+        where[ERROR] = (_ERROR_SLOT, 0)
+        arguments = [np.array([*words(call, where), 0], np.int64) for call in calls]
+        self._arguments = arguments
+        entries = []
+        for call, wait, given in zip(calls, waits, arguments):
+            entry = target.address(call.kernel.name, call.kernel.text)
+            entries.append((entry, given.ctypes.data, int(wait) | 2 * call.alone))
+        self.table = runtime.Table(entries)
+        self.calls = calls
+        self.steps = self._stretches(planned)
+
+    def _stretches(self, planned: Steps) -> list[Stretch | Foreign]:
+        steps: list[Stretch | Foreign] = []
+        at = 0
+        for step in planned.steps:
+            if step.node is not None:
+                steps.append(self._foreign(step.node, step.reads))
+                continue
+            if not step.calls:
+                continue
+            after = at + len(step.calls)
+            if steps and isinstance(steps[-1], Stretch):
+                steps[-1] = Stretch(steps[-1].first, after)
+            else:
+                steps.append(Stretch(at, after))
+            at = after
+        return steps
+
+    def _foreign(self, node: Node, reads: Sequence[Node]) -> Foreign:
+        program = Reference(*copied(topological([node], reads), reads, [node]))
+        return Foreign(program, tuple([self._values[n] for n in reads]), self._values[node])
+
+    # ------------------------------------------------------------ running
+
+    def run(self, arrays: Sequence[np.ndarray], note: Callable | None = None) -> list[Any]:
+        """The values of the roots for these inputs; an error notes in `place` the node that failed."""
+        values: list[Any] = [None] * self.size
+        slots = (ctypes.c_int64 * self.size)()
+        errors = (ctypes.c_int64 * 8)()
+        slots[_ERROR_SLOT] = ctypes.addressof(errors)
+        slots[_ARENA_SLOT] = arena.reserve(self.arena_size)
+        at = _FIRST
+        for array in arrays:
+            if type(array) is not np.ndarray or not array.flags.c_contiguous:
+                array = np.ascontiguousarray(array).reshape(array.shape)
+            values[at] = array
+            slots[at] = array.ctypes.data
+            at += 1
+        for at, shape, dtype in self.outputs:
+            values[at], slots[at] = spares.take(shape, dtype)
+        for at, array in self.held.items():
+            values[at] = array
+            slots[at] = array.ctypes.data
+        for step in self.steps:
+            if isinstance(step, Stretch):
+                runtime.run(self.table.address, step.first, step.last, ctypes.addressof(slots), self.workers)
+                if errors[0]:
+                    raise self._error(arrays)
+            else:
+                self._run_foreign(step, values, slots, arrays)
+        if any(values[at].item() for at in self.conditions):
+            raise self._error(arrays)
+        results = [self._result(values[at], shape) for (at, _), shape in zip(self.results, self.shapes)]
+        if not any(self.counts):
+            return results
+        left = iter(results)
+        return [next(left) if n is None else tuple([next(left) for _ in range(n)]) for n in self.counts]
+
+    def _result(self, value: Any, shape: Any) -> Any:
+        return value if value.shape == shape else value.reshape(shape)
+
+    def _run_foreign(self, step: Foreign, values: list, slots: Any, arrays: Sequence[np.ndarray]) -> None:
+        try:
+            (result,) = step.program.run([values[i] for i in step.reads])
+        except Exception:
+            raise self._error(arrays) from None
+        if type(result) is np.ndarray and not result.flags.c_contiguous:
+            result = np.ascontiguousarray(result).reshape(result.shape)
+        values[step.writes] = result
+        if type(result) is np.ndarray:
+            slots[step.writes] = result.ctypes.data
+
+    def _error(self, arrays: Sequence[np.ndarray]) -> Exception:
+        """Something failed: the reference executor finds it again, and says it in its own words."""
+        try:
+            Reference(*self._graph).run(arrays)
+        except Exception as error:
+            return error
+        return RuntimeError("a native program failed where the reference executor did not")
+
+
+def _singles(root: Node, count: int | None) -> list[Node]:
+    return [root] if count is None else [PICK(root, i) for i in range(count)]
+
+
+def _total(planned: Steps) -> float:
+    return sum(call.work for step in planned.steps for call in step.calls)

@@ -1,0 +1,159 @@
+"""When a graph is worth preparing: cold graphs run at once, hot ones are prepared in the background.
+
+A graph that is met for the first time runs on the reference executor; when it is met again a background thread prepares
+its native program, and runs go on as before until that is ready. With RUSHLIGHT_EXECUTOR=cpu every graph is prepared before
+its first run; with =reference none is. RUSHLIGHT_VERIFY=1 holds the first run of every native program against the
+reference executor.
+"""
+
+from __future__ import annotations
+
+import queue as queues
+import sys
+import threading
+import time
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from ... import settings
+from ...graph.node import Node
+from .. import reference
+from .graphs import copied
+
+# Times a graph runs on the reference executor before it is prepared.
+PATIENCE = 1
+
+
+class Tiered:
+    """A graph's program: the reference executor's, and the native one once there is one."""
+
+    __slots__ = ("reference", "native", "runs", "graph", "failed", "__weakref__")
+
+    def __init__(self, order: Sequence[Node], inputs: Sequence[Node], roots: Sequence[Node]) -> None:
+        self.reference = reference.compile(order, inputs, roots)
+        self.native: Any = None
+        self.runs = 0
+        self.graph: Any = None
+        self.failed = False
+
+    def run(self, arrays: Sequence[np.ndarray], note: Callable | None = None) -> list[Any]:
+        """The values of the roots; see reference.Program.run."""
+        native = self.native
+        if native is None:
+            return self._cold(arrays, note)
+        if native.workers != _workers() and native.workers != 1:
+            self.native = None
+            self.prepare()
+            return self.reference.run(arrays, note)
+        return native.run(arrays, note)
+
+    def _cold(self, arrays: Sequence[np.ndarray], note: Callable | None) -> list[Any]:
+        self.runs += 1
+        if settings.EXECUTOR == "cpu" or settings.VERIFY:
+            self.prepare_now()
+            if self.native is not None:
+                return self._verified(arrays) if settings.VERIFY else self.native.run(arrays, note)
+        elif self.runs > PATIENCE:
+            self.prepare()
+        return self.reference.run(arrays, note)
+
+    def _verified(self, arrays: Sequence[np.ndarray]) -> list[Any]:
+        from .verify import verified
+
+        return verified(self.native, self.reference, self.graph, arrays)
+
+    # ------------------------------------------------------------ preparing
+
+    def prepare(self) -> None:
+        """Have the native program made in the background."""
+        if not self.failed and self.graph is not None and self.runs >= 0:
+            self.runs = -(1 << 60)
+            _background.add(self)
+
+    def prepare_now(self) -> None:
+        """Make the native program."""
+        if self.failed or self.graph is None or self.native is not None:
+            return
+        from .program import Program
+
+        order, inputs, roots = self.graph
+        try:
+            self.native = Program(order, inputs, roots, _workers())
+        except Exception as error:
+            self.failed = True
+            report(error)
+            if settings.VERIFY or settings.CHECK:
+                raise
+
+
+def _workers() -> int:
+    from . import runtime
+
+    return runtime.threads()
+
+
+def compile(order: Sequence[Node], inputs: Sequence[Node], roots: Sequence[Node]) -> Any:
+    """The program of a graph, `order` as from graph.walk.trace."""
+    if settings.EXECUTOR == "reference" or settings.EAGER:
+        return reference.compile(order, inputs, roots)
+    program = Tiered(order, inputs, roots)
+    program.graph = copied(order, inputs, roots)
+    return program
+
+
+def report(error: Exception) -> None:
+    """Say once that a graph stays with the reference executor: nothing is lost but speed."""
+    text = f"{type(error).__name__}: {error}"
+    if text in _reported:
+        return
+    _reported.add(text)
+    problems.append(text)
+    if settings.SHOW:
+        print(f"rushlight: a graph stays with the reference executor: {text}", file=sys.stderr)
+
+
+problems: list[str] = []
+_reported: set[str] = set()
+
+
+class _Background:
+    """One daemon thread that prepares programs in the order they were asked for."""
+
+    def __init__(self) -> None:
+        self.waiting: queues.SimpleQueue[Tiered] = queues.SimpleQueue()
+        self.thread: threading.Thread | None = None
+        self.busy = 0
+
+    def add(self, program: Tiered) -> None:
+        self.busy += 1
+        self.waiting.put(program)
+        if self.thread is None or not self.thread.is_alive():
+            self.thread = threading.Thread(target=self._work, name="rushlight-compiler", daemon=True)
+            self.thread.start()
+
+    def _work(self) -> None:
+        while True:
+            program = self.waiting.get()
+            try:
+                program.prepare_now()
+            finally:
+                self.busy -= 1
+
+    def reset(self) -> None:
+        self.__init__()  # type: ignore[misc]
+
+
+_background = _Background()
+
+
+def reset_after_fork() -> None:
+    """A forked child has no compiler thread; programs that were being prepared there start afresh."""
+    _background.reset()
+
+
+def settle() -> None:
+    """Wait until nothing is being prepared: for tests and benchmarks."""
+    while _background.busy:
+        time.sleep(0.001)

@@ -1,0 +1,298 @@
+"""The gradient of a convolution's weight, directly: sums over pixels of products of input and output gradient.
+
+The terms are tiles of eight (tap, input channel) pairs by a panel of output channels, held in registers while the pixels of
+a band go by. Small images with many channels have few pixels and large weights, so there the workers share the tiles and
+each reads all pixels; otherwise they share the pixels, each into sums of its own, which `gather` adds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple, Protocol
+
+from . import bands, microkernel, shuffles
+from .bands import Axis, Band, Image, Place
+from .emit import I64, Builder, Type, Value
+from .geometry import Shape
+from .kernel import Body, Buffer, Call, Pointer, kernel
+from .packing import first_column
+
+
+class Numbers(NamedTuple):
+    """The sizes the kernel is called with."""
+
+    batch: int
+    height: int  # of x
+    width: int
+    channels: int
+    out_height: int
+    out_width: int
+    out_channels: int
+    groups: int
+    inner: int  # input channels of a group
+    columns: int  # output channels of a group
+    panels: int  # of a group
+    kernel_y: int
+    kernel_x: int
+    stride_y: int
+    stride_x: int
+    low_y: int
+    low_x: int
+    dilation_y: int
+    dilation_x: int
+    band_rows: int
+    band_images: int
+    parts: int  # shares of the pixels, each with sums of its own: 1, or as many as workers
+    tiles: int  # of a panel
+    band_bytes: int
+    scratch_bytes: int
+
+
+def weight_gradient(shape: Shape, x: Pointer, dy: Pointer, dw: Pointer, workers: int) -> list[Call]:
+    """dw from x and the gradient of y."""
+    kind, vectors, rows = (
+        shape.kind,
+        microkernel.panel_vectors(shape.group_out, shape.kind),
+        microkernel.rows(),
+    )
+    width = vectors * microkernel.vector(kind).lanes
+    panels = -(-shape.group_out // width)
+    tiles = -(-shape.taps * shape.group_channels // rows)
+    groups, inner, columns = shape.groups, shape.group_channels, shape.group_out
+    sums = Sums(0, 0, tiles * rows * width, groups, panels, columns, shape.taps, inner, inner)
+    return correlate(
+        f"convolution_weight_{kind}_{vectors}",
+        Panels(vectors),
+        shape,
+        sums,
+        vectors,
+        tiles,
+        x,
+        dy,
+        dw,
+        workers,
+    )
+
+
+class Sums(NamedTuple):
+    """The sums of all parts: numbered (part, group, panel, tap, channel, column)."""
+
+    parts: int  # shares of the pixels, each with sums of its own: 1, or as many as workers
+    part: int  # numbers of a part
+    panel: int  # numbers of a panel
+    groups: int
+    panels: int
+    columns: int
+    taps: int
+    inner: int
+    channels: int  # rows of a tap: `inner`, or some more
+
+
+class Inner(Protocol):
+    """The inner loops: add the products of all pixels of the band at hand to one tile of a panel's sums."""
+
+    def tile(self, c: Correlation, panel: Value, tile: Value, place: Value, fresh: Value) -> None:
+        """`place`: the tile's number among all; `fresh`: there are no sums yet."""
+
+
+def correlate(
+    key: str,
+    inner: Inner,
+    shape: Shape,
+    sums: Sums,
+    vectors: int,
+    tiles: int,
+    x: Pointer,
+    dy: Pointer,
+    dw: Pointer,
+    workers: int,
+) -> list[Call]:
+    """Products by the given inner loops, then `gather`. `sums` says all but how the parts are cut."""
+    ways = list(zip((shape.out_height, shape.out_width), shape.stride, shape.kernel, shape.dilation))
+    rows, images, copied = bands.extent(shape.bytes, shape.batch, shape.channels, *ways)
+    pieces = -(-shape.batch // images) * -(-shape.out_height // rows)
+    size = sums.groups * sums.panels * sums.panel
+    parts = workers if _share_pixels(shape, size, pieces, workers) else 1
+    sums = sums._replace(parts=parts, part=size)
+    band_bytes = -(-copied * shape.bytes // 64) * 64
+    numbers = Numbers(
+        shape.batch, shape.height, shape.width, shape.channels,
+        shape.out_height, shape.out_width, shape.out_channels,
+        sums.groups, sums.inner, sums.columns, sums.panels, *shape.kernel, *shape.stride,
+        shape.padding[0][0], shape.padding[1][0], *shape.dilation, rows, images, parts, tiles,
+        band_bytes, -(-(band_bytes + 16 * rows * images * shape.out_width) // 64) * 64,
+    )  # fmt: skip
+    partial = Pointer(Buffer(parts * size * shape.bytes, "weight gradient sums"))
+    scratch = Pointer(Buffer(workers * numbers.scratch_bytes, "convolution band"))
+    work = kernel(key, 4, len(numbers), lambda body, _: Correlation(body, shape.kind).write(inner))
+    reads, writes = (x.buffer, dy.buffer), (partial.buffer, scratch.buffer)
+    return [
+        Call(work, (x, dy, partial, scratch), tuple(numbers), reads, writes, work=shape.operations / 100),
+        gather(sums, shape.kind, vectors, partial, dw),
+    ]
+
+
+def _share_pixels(shape: Shape, size: int, pieces: int, workers: int) -> bool:
+    """Whether sums of each worker's own cost less than having every worker read all pixels."""
+    pixels = shape.batch * shape.out_height * shape.out_width
+    return 2 * workers <= pieces and size * workers < pixels * shape.out_channels * 4
+
+
+class Correlation:
+    """Emits the products, around the given inner loops."""
+
+    def __init__(self, body: Body, kind: str) -> None:
+        self.b, self.body = body.b, body
+        self.n = n = Numbers(*body.numbers)  # type: ignore[arg-type]
+        self.type = microkernel.vector(kind)
+        x, dy, self.sums, scratch = body.pointers
+        self.x = Image(x, n.height, n.width, n.channels)  # type: ignore[arg-type]
+        self.dy = Image(dy, n.out_height, n.out_width, n.out_channels)  # type: ignore[arg-type]
+        own = self.b.at(scratch, body.worker * n.scratch_bytes, Type("u8"))
+        self.band = Band(self.b, self.type, self.x, own, n.band_bytes)  # type: ignore[arg-type]
+
+    def write(self, inner: Inner) -> None:
+        """Bands of this worker's part; in each, all tiles of its share."""
+        b, n, body = self.b, self.n, self.body
+        zero, one = b.i64(0), b.i64(1)
+        y = Axis(n.out_height, zero, one, n.stride_y, -n.low_y, n.kernel_y, n.dilation_y, zero, one)  # type: ignore[arg-type]
+        x = Axis(n.out_width, zero, one, n.stride_x, -n.low_x, n.kernel_x, n.dilation_x, zero, one)  # type: ignore[arg-type]
+        blocks = (y.count + n.band_rows - 1) / n.band_rows
+        groups = (b.i64(n.batch) + n.band_images - 1) / n.band_images
+        units = n.groups * n.panels * n.tiles
+        together = b.i64(n.parts).eq(1)
+        mine, ours = b.share(units, body.worker, body.workers)
+        first_unit, last_unit = b.select(together, mine, 0), b.select(together, ours, units)
+        # Parts in turn: fewer workers than were asked for may be at work.
+        with b.loop(b.select(together, b.i64(0), body.worker), n.parts, body.workers) as part:
+            first, last = b.share(groups * blocks, part, b.i64(n.parts))
+            with b.loop(first, last) as piece:
+                first_image, first_row = piece / blocks * n.band_images, piece % blocks * n.band_rows
+                images = b.minimum_i64(n.band_images, n.batch - first_image)
+                place = Place(first_image, images, first_row, b.minimum_i64(n.band_rows, y.count - first_row))
+                self.band.move(place, y, x)
+                self.band.write_tables(place, y, x, self.dy, 0)
+                with b.loop(first_unit, last_unit) as unit:
+                    inner.tile(self, unit / n.tiles, unit % n.tiles, part * units + unit, piece.eq(first))
+
+    def add(self, to: Value, fresh: Value, rows: int, vectors: int, step: Callable) -> None:
+        """Run an outer tile over the band's pixels, from the sums at `to` (zeros where fresh) and back to them.
+
+        `step` gives a pixel's rows and columns from its offset in the band of x and a pointer to its gradient.
+        """
+        b, type = self.b, self.type
+        old = ~b.spread(fresh, type.lanes)
+        places = [
+            [b.at(to, (r * vectors + v) * type.lanes, type) for v in range(vectors)] for r in range(rows)
+        ]
+        start = [[b.load_masked(place, type, old) for place in row] for row in places]
+
+        def pixel(i: Value) -> tuple:
+            entry = b.at(self.band.tables, i * 2, I64)
+            return step(b.load(entry, I64), b.at(self.dy.pointer, b.load(entry, I64, 1), type))
+
+        done = microkernel.outer_tile(b, type, start, self.band.pixels.value, pixel)
+        for row, totals in zip(places, done):
+            for place, total in zip(row, totals):
+                b.store(total, place)
+
+
+class Panels:
+    """Some numbers of the windows by a panel of columns."""
+
+    def __init__(self, vectors: int) -> None:
+        self.vectors = vectors
+
+    def tile(self, c: Correlation, panel: Value, tile: Value, place: Value, fresh: Value) -> None:
+        b, n, type, vectors, rows = c.b, c.n, c.type, self.vectors, microkernel.rows()
+        width = vectors * type.lanes
+        group, inside = panel / n.panels, panel % n.panels
+        windows = self._terms(c, tile * rows, group)
+        first = first_column(b, inside, n.columns, width)  # type: ignore[arg-type]
+        masks = [b.mask_below(n.columns - first - v * type.lanes, type.lanes) for v in range(vectors)]
+        column = group * n.columns + first
+
+        def step(at: Value, dy: Value) -> tuple:
+            dy = b.at(dy, column, type)
+            columns = [
+                b.load_masked(b.at(dy, v * type.lanes, type), type, mask) for v, mask in enumerate(masks)
+            ]
+            factors = (b.load(b.at(window, at, type), type.of(1)) for window in windows)
+            return (b.spread(factor, type.lanes) for factor in factors), columns
+
+        c.add(b.at(c.sums, place * (rows * width), type), fresh, rows, vectors, step)
+
+    def _terms(self, c: Correlation, first: Value, group: Value) -> list[Value]:
+        """Where terms first, first + 1, ... of a window begin; the last term stands for those beyond."""
+        b, n = c.b, c.n
+        base = b.at(c.band.base.value, group * n.inner, c.type)
+        last = n.kernel_y * n.kernel_x * n.inner - 1
+        out = []
+        for r in range(microkernel.rows()):
+            term = b.minimum_i64(first + r, last)
+            tap, channel = term / n.inner, term % n.inner
+            row = tap / n.kernel_x * n.dilation_y * c.band.row_stride.value
+            out.append(b.at(base, row + tap % n.kernel_x * n.dilation_x * n.channels + channel, c.type))
+        return out
+
+
+def gather(sums: Sums, kind: str, vectors: int, from_: Pointer, dw: Pointer) -> Call:
+    """dw, in the framework's order, from the sums of all parts."""
+    square = sums.taps * sums.inner >= microkernel.vector(kind).lanes
+    write = _gather_squares if square else _gather_columns
+    name = f"convolution_weight_{'squares' if square else 'columns'}_{kind}_{vectors}"
+    work = kernel(name, 2, len(sums), lambda body, _: write(body, kind, vectors))
+    return Call(work, (from_, dw), tuple(sums), (from_.buffer,), (dw.buffer,), work=from_.buffer.size / 4)
+
+
+def _total(b: Builder, type: Type, n: Sums, sums: Value, at: Value) -> Value:
+    """A vector of all parts, added."""
+    total = b.variable(b.load(sums, type, at))
+    with b.loop(1, n.parts) as part:
+        total.set(total.value + b.load(sums, type, part * n.part + at))
+    return total.value
+
+
+def _gather_squares(body: Body, kind: str, vectors: int) -> None:
+    """Squares of some columns by as many of the numbers that lie one after another in dw (channels, each with its taps)."""
+    b, (sums, dw) = body.b, body.pointers
+    n = Sums(*body.numbers)  # type: ignore[arg-type]
+    type = microkernel.vector(kind)
+    lanes, terms = type.lanes, n.taps * n.inner
+    many = (terms + (lanes - 1)) / lanes
+    low, high = b.share(n.groups * n.panels * vectors * many, body.worker, body.workers)
+    with b.loop(low, high) as unit:
+        stripe, i = unit / many, unit % many
+        panel, v = stripe / vectors, stripe % vectors
+        group = panel / n.panels
+        column = first_column(b, panel % n.panels, n.columns, vectors * lanes) + v * lanes  # type: ignore[arg-type]
+        first = b.minimum_i64(i * lanes, terms - lanes)
+        rows = []
+        for r in range(lanes):
+            place = first + r
+            row = place % n.taps * n.channels + place / n.taps
+            rows.append(_total(b, type, n, sums, panel * n.panel + row * (vectors * lanes) + v * lanes))
+        for r, value in enumerate(shuffles.transposed(b, rows)):
+            with b.when((column + r).lt(n.columns)):
+                b.store(value, dw, (group * n.columns + column + r) * terms + first)
+
+
+def _gather_columns(body: Body, kind: str, vectors: int) -> None:
+    """Vector by vector, for weights with fewer numbers a column than a vector has."""
+    b, (sums, dw) = body.b, body.pointers
+    n = Sums(*body.numbers)  # type: ignore[arg-type]
+    type = microkernel.vector(kind)
+    width, terms = vectors * type.lanes, n.taps * n.inner
+    low, high = b.share(n.groups * n.panels * terms, body.worker, body.workers)
+    with b.loop(low, high) as i:
+        panel, term = i / terms, i % terms
+        group, tap, c = panel / n.panels, term / n.inner, term % n.inner
+        for v in range(vectors):
+            total = _total(
+                b, type, n, sums, panel * n.panel + (tap * n.channels + c) * width + v * type.lanes
+            )
+            column = first_column(b, panel % n.panels, n.columns, width) + v * type.lanes  # type: ignore[arg-type]
+            lanes = b.lane_numbers(I64.of(type.lanes)) * terms
+            start = (group * n.columns + column) * terms + c * n.taps + tap
+            mask = b.mask_below(n.columns - column, type.lanes)
+            b.scatter(total, b.at(dw, lanes + b.spread(start, type.lanes), type), mask)

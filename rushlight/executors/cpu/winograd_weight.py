@@ -1,0 +1,210 @@
+"""The gradient of a 3x3 convolution's weight by Winograd's F(4x4, 3x3), the transpose of winograd.py.
+
+A chunk of tiles at a time: the workers share the tiles and transform x (6x6, as forward) and the gradient of y (4x4 to 6x6)
+into 36 planes each; then they share the planes and the weight, and add each plane's products, summed over tiles. After
+the last chunk the 36 sums of a weight's element become its 3x3 taps. Nobody needs sums of its own, and a chunk stays in
+the third cache. Error as in winograd.py.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from . import microkernel
+from . import winograd_transforms as transforms
+from .bands import Image
+from .emit import PTR, Value
+from .geometry import Shape
+from .kernel import Body, Buffer, Call, Pointer, kernel
+from .packing import first_column
+from .weight_gradient import Sums, gather
+from .winograd import GAP, PLANES, SIDE, STEP, flat, pixels
+
+# Both sides' planes of a chunk are to take about this many bytes.
+CHUNK_BYTES = 8 << 20
+
+
+class Tiles(NamedTuple):
+    """What a transforming call is told: a chunk of tiles of x and of the gradient."""
+
+    height: int
+    width: int
+    channels: int
+    out_height: int
+    out_width: int
+    out_channels: int
+    low_y: int
+    low_x: int
+    tiles_y: int
+    tiles_x: int
+    first: int
+    count: int
+    x_plane: int  # numbers from a plane to the next
+    dy_plane: int
+
+
+class Products(NamedTuple):
+    """What a multiplying call is told."""
+
+    channels: int
+    out_channels: int
+    count: int  # tiles
+    x_plane: int
+    dy_plane: int
+    rows: int  # tiles of channels
+    panels: int
+    fresh: int  # whether there are no sums yet
+
+
+def weight_gradient(shape: Shape, x: Pointer, dy: Pointer, dw: Pointer, workers: int) -> list[Call]:
+    """dw from x and the gradient of y."""
+    type = microkernel.vector("f32")
+    c, o = shape.channels, shape.out_channels
+    vectors = microkernel.panel_vectors(o, "f32")
+    width, high = vectors * type.lanes, microkernel.rows()
+    panels, rows = -(-o // width), -(-c // high)
+    tiles_y, tiles_x = -(-shape.out_height // STEP), -(-shape.out_width // STEP)
+    tiles = shape.batch * tiles_y * tiles_x
+    chunks = max(1, round(tiles * PLANES * 4 * (c + o) / CHUNK_BYTES))
+    count = -(-tiles // chunks)
+    # The last tile of channels or columns reads beyond its row: into the next, or into the gap.
+    x_plane, dy_plane = count * c + GAP, count * o + GAP
+    planes = Pointer(Buffer(PLANES * x_plane * 4 + 4 * high, "winograd planes of x"))
+    dy_planes = Pointer(Buffer(PLANES * dy_plane * 4 + 4 * width, "winograd planes of dy"))
+    sums = Pointer(Buffer(PLANES * panels * rows * high * width * 4, "winograd sums"))
+    zeros = Pointer(Buffer(4 * workers * max(c, o), "zeros"))
+    change = kernel("winograd_tiles", 5, len(Tiles._fields), lambda body, _: _Transform(body).write())
+    multiply = kernel(
+        f"winograd_products_{vectors}", 3, len(Products._fields), lambda body, _: _multiply(body, vectors)
+    )
+    calls = []
+    for first in range(0, tiles, count):
+        here = min(count, tiles - first)
+        numbers = Tiles(
+            shape.height, shape.width, c, shape.out_height, shape.out_width, o, shape.padding[0][0], shape.padding[1][0],
+            tiles_y, tiles_x, first, here, x_plane, dy_plane,
+        )  # fmt: skip
+        calls.append(
+            Call(change, (x, dy, planes, dy_planes, zeros), tuple(numbers), (x.buffer, dy.buffer),
+                 (planes.buffer, dy_planes.buffer, zeros.buffer), work=here * PLANES * (c + o) / 2)
+        )  # fmt: skip
+        factors = Products(c, o, here, x_plane, dy_plane, rows, panels, int(first == 0))
+        calls.append(
+            Call(multiply, (planes, dy_planes, sums), tuple(factors), (planes.buffer, dy_planes.buffer), (sums.buffer,),
+                 work=2 * here * PLANES * c * o / 100)
+        )  # fmt: skip
+    taps = Pointer(Buffer(9 * panels * rows * high * width * 4, "weight gradient sums"))
+    back = kernel(f"winograd_taps_{vectors}", 2, 2, lambda body, _: _taps(body, vectors))
+    calls.append(
+        Call(
+            back,
+            (sums, taps),
+            (rows * high, panels),
+            (sums.buffer,),
+            (taps.buffer,),
+            work=sums.buffer.size / 8,
+        )
+    )
+    size = 9 * rows * high * width
+    calls.append(
+        gather(Sums(1, panels * size, size, 1, panels, o, 9, c, rows * high), "f32", vectors, taps, dw)
+    )
+    return calls
+
+
+class _Transform:
+    """Emits the transform of a chunk's tiles."""
+
+    def __init__(self, body: Body) -> None:
+        self.b, self.body = body.b, body
+        self.n = n = Tiles(*body.numbers)  # type: ignore[arg-type]
+        x, dy, self.x_planes, self.dy_planes, zeros = body.pointers
+        self.x = Image(x, n.height, n.width, n.channels)  # type: ignore[arg-type]
+        self.dy = Image(dy, n.out_height, n.out_width, n.out_channels)  # type: ignore[arg-type]
+        self.type = microkernel.vector("f32")
+        b = self.b
+        larger = b.select(b.i64(n.channels).gt(n.out_channels), n.channels, n.out_channels)
+        self.zeros = b.at(zeros, body.worker * larger, self.type)
+        with b.loop(0, larger) as i:
+            b.store(b.constant(0, self.type.of(1)), self.zeros, i)
+        self.pointers = b.array(PTR, PLANES)
+
+    def write(self) -> None:
+        b, n = self.b, self.n
+        low, high = b.share(n.count, self.body.worker, self.body.workers)
+        with b.loop(low, high) as t:
+            tile = t + n.first
+            row = tile / n.tiles_x
+            image, y, x = row / n.tiles_y, row % n.tiles_y * STEP, tile % n.tiles_x * STEP
+            self._tile(
+                self.x,
+                (image, y - n.low_y, x - n.low_x),
+                SIDE,
+                transforms.source,
+                self.x_planes,
+                n.x_plane,
+                t,
+            )
+            self._tile(
+                self.dy, (image, y, x), STEP, transforms.target_gradient, self.dy_planes, n.dy_plane, t
+            )
+
+    def _tile(
+        self, image: Image, first: tuple, side: int, map: transforms.Map, planes: Value, plane, t: Value
+    ) -> None:  # type: ignore[no-untyped-def]
+        b, type = self.b, self.type
+        pixels(b, type, self.pointers, image, first, side, self.zeros)
+        to = b.at(planes, t * image.channels, type)
+        with b.loop(0, image.channels, type.lanes) as c:
+            channel = b.minimum_i64(c, image.channels - type.lanes)
+            places = [[b.load(self.pointers, PTR, side * i + j) for j in range(side)] for i in range(side)]
+            tile = [[b.load(place, type, channel) for place in row] for row in places]
+            for k, value in enumerate(flat(transforms.both(b, map, tile))):
+                b.store(value, to, plane * k + channel)
+
+
+def _multiply(body: Body, vectors: int) -> None:
+    """Add every plane's products: sums of (plane, panel, channel, column)."""
+    b, (planes, dy_planes, sums) = body.b, body.pointers
+    n = Products(*body.numbers)  # type: ignore[arg-type]
+    type, high = microkernel.vector("f32"), microkernel.rows()
+    width = vectors * type.lanes
+    first, last = b.share(n.rows * n.panels * PLANES, body.worker, body.workers)
+    with b.loop(first, last) as unit:
+        row, rest = unit % n.rows, unit / n.rows
+        panel, k = rest % n.panels, rest / n.panels
+        x = b.at(planes, k * n.x_plane + row * high, type)
+        dy = b.at(dy_planes, k * n.dy_plane + first_column(b, panel, n.out_channels, width), type)  # type: ignore[arg-type]
+        to = b.at(sums, unit * (high * width), type)
+        old = ~b.spread(b.i64(n.fresh).ne(0), type.lanes)
+        start = [
+            [b.load_masked(b.at(to, (r * vectors + v) * type.lanes, type), type, old) for v in range(vectors)]
+            for r in range(high)
+        ]
+
+        def step(t: Value, x: Value = x, dy: Value = dy) -> tuple[list[Value], list[Value]]:
+            from_, column = b.at(x, t * n.channels, type), b.at(dy, t * n.out_channels, type)
+            factors = [b.spread(b.load(from_, type.of(1), r), type.lanes) for r in range(high)]
+            return factors, [b.load(column, type, v * type.lanes) for v in range(vectors)]
+
+        tile = microkernel.outer_tile(b, type, start, n.count, step)  # type: ignore[arg-type]
+        for r, totals in enumerate(tile):
+            for v, total in enumerate(totals):
+                b.store(total, to, (r * vectors + v) * type.lanes)
+
+
+def _taps(body: Body, vectors: int) -> None:
+    """Sums of (panel, tap, channel, column) from those of (plane, panel, channel, column)."""
+    b, (sums, taps), (channels, panels) = body.b, body.pointers, body.numbers
+    type = microkernel.vector("f32")
+    width = vectors * type.lanes
+    low, high = b.share(panels * channels, body.worker, body.workers)
+    with b.loop(low, high) as i:
+        panel, channel = i / channels, i % channels
+        for v in range(vectors):
+            from_ = b.at(sums, i * width + v * type.lanes, type)
+            to = b.at(taps, (panel * channels * 9 + channel) * width + v * type.lanes, type)
+            stride = panels * channels * width
+            m = [[b.load(from_, type, stride * (SIDE * r + c)) for c in range(SIDE)] for r in range(SIDE)]
+            for k, value in enumerate(flat(transforms.both(b, transforms.weight_gradient, m))):
+                b.store(value, to, channels * width * k)
