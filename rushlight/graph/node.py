@@ -151,7 +151,8 @@ def _new_constant(value: Any, dtype: DType) -> Node:
         if len(constants) >= _KEPT:
             constants.clear()
         node = constants[key] = Node(CONSTANT, (), (value if plain else repr(value), value), (), dtype)
-        node.buffer = np.array(value).astype(dtype.numpy)
+        with np.errstate(over="ignore"):  # a number too large is infinite
+            node.buffer = np.array(value).astype(dtype.numpy)
     return node
 
 

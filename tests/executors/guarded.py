@@ -9,6 +9,7 @@ import ctypes
 import mmap
 import random
 import sys
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -57,6 +58,7 @@ class Guards:
     def __init__(self, at_end, byte):
         self.at_end, self.byte = at_end, byte
         self.arenas = {}
+        self.addresses = {}
 
     def install(self, program):
         program.place, program.arena, program.spares = self.place, self, self
@@ -103,8 +105,8 @@ def run(roots, label):
         guards = Guards(at_end, rng.choice((0xFF, 0xAA)))  # 0xFF is NaN in every floating format
         guards.install(program)
         made, arrays = native(roots, rng.choice((1, 2, 3, 7)))
-        arrays = [guards.copied(a) for a in arrays]
-        check(right, outcome(lambda: made.run(arrays)), roots, made.workers)
+        guarded = [guards.copied(a) for a in arrays]
+        check(right, outcome(partial(made.run, guarded)), roots, made.workers)
 
 
 def random_graphs(first, last):

@@ -6,7 +6,7 @@ other is used where it lies. Two tables beside it say where each pixel's window 
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from .emit import I64, Builder, Type, Value
 
@@ -33,17 +33,17 @@ def extent(shape_bytes: int, batch: int, channels: int, y: tuple, x: tuple) -> t
 
 
 class Axis(NamedTuple):
-    """One dimension: which source places and which taps the outputs read."""
+    """One dimension: which source places and which taps the outputs read. Each is a Value of the kernel."""
 
-    count: Value  # outputs
-    target_first: Value
-    target_step: Value
-    step: Value  # in the source, from one output to the next
-    first: Value  # source place of output 0 and tap 0; outside where negative
-    taps: Value
-    spacing: Value  # in the source, from one tap to the next
-    weight_first: Value  # tap 0, as the packed weight counts them
-    weight_step: Value
+    count: Any  # type: ignore[assignment]  # outputs
+    target_first: Any
+    target_step: Any
+    step: Any  # in the source, from one output to the next
+    first: Any  # source place of output 0 and tap 0; outside where negative
+    taps: Any
+    spacing: Any  # in the source, from one tap to the next
+    weight_first: Any  # tap 0, as the packed weight counts them
+    weight_step: Any
 
 
 class Image(NamedTuple):
@@ -65,14 +65,20 @@ class Place(NamedTuple):
 
 
 class Band:
-    """The band at hand: `base`, `row_stride`, `image_stride` (in numbers) and `pixels` are set by `move`."""
+    """The band at hand: `base`, the strides (in numbers) and `pixels` are set by `move`.
 
-    def __init__(self, b: Builder, type: Type, source: Image, scratch: Value, band_bytes: Value) -> None:
-        self.b, self.type, self.source = b, type, source
+    copied_stride: numbers from a pixel to the next in a copied band; a source in its place has its channels there.
+    """
+
+    def __init__(
+        self, b: Builder, type: Type, source: Image, scratch: Value, band_bytes: Value, copied_stride: Value
+    ) -> None:
+        self.b, self.type, self.source, self.copied_stride = b, type, source, copied_stride
         self.copied = scratch
         self.tables = b.at(scratch, band_bytes, Type("u8"))
         self.base = b.variable(source.pointer)
-        self.row_stride, self.image_stride, self.pixels = (b.variable(0, I64) for _ in range(3))
+        self.pixel_stride, self.row_stride, self.image_stride = (b.variable(0, I64) for _ in range(3))
+        self.pixels = b.variable(0, I64)
 
     def move(self, place: Place, y: Axis, x: Axis) -> None:
         """Make `place` the band at hand: its windows are where `base` and the strides say."""
@@ -85,6 +91,7 @@ class Band:
         )
         used = (place.rows * x.count * y.taps * x.taps).gt(0)
         self.pixels.set(place.images * place.rows * x.count)
+        self.pixel_stride.set(source.channels)
         self.row_stride.set(source.width * source.channels)
         self.image_stride.set(source.height * source.width * source.channels)
         at = (
@@ -96,11 +103,12 @@ class Band:
         with b.when(~inside & used):
             with b.loop(0, place.images) as i:
                 with b.loop(0, tall) as r:
-                    to = b.at(self.copied, (i * tall + r) * wide * source.channels, self.type)
+                    to = b.at(self.copied, (i * tall + r) * wide * self.copied_stride, self.type)
                     self._copy_row(place.first_image + i, top + r, x.first, wide, to)
             self.base.set(self.copied)
-            self.row_stride.set(wide * source.channels)
-            self.image_stride.set(tall * wide * source.channels)
+            self.pixel_stride.set(self.copied_stride)
+            self.row_stride.set(wide * self.copied_stride)
+            self.image_stride.set(tall * wide * self.copied_stride)
 
     def _copy_row(self, image: Value, row: Value, first: Value, wide: Value, to: Value) -> None:
         """Pixels first, first + 1, ... of a source row; zeros outside."""
@@ -111,14 +119,16 @@ class Band:
         right = b.minimum_i64(first + wide, source.width) - first
         right = b.select(right.gt(left), right, left)
         right = b.select(within, right, left)
-        c = source.channels
-        fill(b, self.type, to, left * c)
-        with b.when(right.gt(left)):
-            from_ = b.at(
-                source.pointer, ((image * source.height + row) * source.width + first + left) * c, self.type
-            )
-            copy(b, self.type, from_, b.at(to, left * c, self.type), (right - left) * c)
-        fill(b, self.type, b.at(to, right * c, self.type), (wide - right) * c)
+        c, stride = source.channels, self.copied_stride
+        fill(b, self.type, to, left * stride)
+        start = ((image * source.height + row) * source.width + first) * c
+        joined = stride.eq(c)
+        runs = b.select(joined, b.minimum_i64(right - left, 1), right - left)
+        length = b.select(joined, (right - left) * c, c)
+        with b.loop(left, left + runs) as i:
+            from_ = b.at(source.pointer, start + i * c, self.type)
+            copy(b, self.type, from_, b.at(to, i * stride, self.type), length)
+        fill(b, self.type, b.at(to, right * stride, self.type), (wide - right) * stride)
 
     def write_tables(self, place: Place, y: Axis, x: Axis, target: Image, spare: int) -> None:
         """Each pixel's offset in the source's band and in the target; the last one's stand for `spare` more."""
@@ -139,7 +149,7 @@ class Band:
                 )
                 start = i * self.image_stride.value + r * y.step * self.row_stride.value
                 with b.loop(0, x.count) as q:
-                    from_.set(start + q * x.step * self.source.channels)
+                    from_.set(start + q * x.step * self.pixel_stride.value)
                     to.set((row * target.width + x.target_first + q * x.target_step) * target.channels)
                     write()
         for _ in range(spare):

@@ -107,7 +107,7 @@ def _numbers(shape: Shape, sizes: tuple, ways: list, phases: int, workers: int) 
     panels, splits = sizes[-4] * sizes[-1], 1
     while pieces * splits < 8 * workers and pieces * splits % workers and splits < panels:
         splits += 1
-    return Numbers(
+    return Numbers(  # type: ignore[call-arg]
         *sizes, *shape.kernel, *shape.stride, shape.padding[0][0], shape.padding[1][0], *shape.dilation,
         *(math.gcd(s, d) for s, d in zip(shape.stride, shape.dilation)),
         rows, images, splits, band_bytes, -(-(band_bytes + 16 * pixels) // 64) * 64,
@@ -158,7 +158,7 @@ class Correlation:
         self.source = Image(source, n.source_height, n.source_width, n.source_channels)  # type: ignore[arg-type]
         self.target = Image(target, n.height, n.width, n.channels)  # type: ignore[arg-type]
         own = self.b.at(scratch, body.worker * n.scratch_bytes, Type("u8"))
-        self.band = Band(self.b, self.type, self.source, own, n.band_bytes)  # type: ignore[arg-type]
+        self.band = Band(self.b, self.type, self.source, own, n.band_bytes, n.source_channels)  # type: ignore[arg-type]
 
     def write(self, inner: Inner) -> None:
         """Pieces of work: phases, by bands, by shares of the panels."""
@@ -171,16 +171,18 @@ class Correlation:
         last = b.variable(-1, I64)
         with b.loop(low, high) as piece:
             split, rest = piece % n.splits, piece / n.splits
-            block, image, phase = rest % blocks, rest / blocks % groups, rest / blocks / groups
+            # Phases differ in their taps, so neighbours in the order are different ones.
+            phase, place = rest % phases, rest / phases
+            block, image = place % blocks, place / blocks
             y, x = self._axes(phase)
             with b.when(rest.ne(last.value)):
                 last.set(rest)
                 first_image, first_row = image * n.band_images, block * n.band_rows
                 images = b.minimum_i64(n.band_images, n.batch - first_image)
                 rows = b.minimum_i64(n.band_rows, y.count - first_row)
-                place = Place(first_image, images, first_row, b.select(rows.gt(0), rows, 0))
-                self.band.move(place, y, x)
-                self.band.write_tables(place, y, x, self.target, microkernel.rows())
+                here = Place(first_image, images, first_row, b.select(rows.gt(0), rows, 0))
+                self.band.move(here, y, x)
+                self.band.write_tables(here, y, x, self.target, microkernel.rows())
             panels = n.groups * n.panels
             inner.panels(self, y, x, panels * split / n.splits, panels * (split + 1) / n.splits)
 

@@ -16,8 +16,7 @@ from .emit import I64, Type, Value, Variable
 from .handling import handler
 from .index import row_major
 from .kernel import Body, Buffer, Call, Kernel, Pointer, kernel
-from .kinds import kind_of
-from .loops import HALVES
+from .kinds import HALVES, kind_of
 from .planner import Planner
 from .strides import Lines, merged
 

@@ -19,8 +19,8 @@ from .assembly import Part, grouped, parts
 from .expression import COLUMNS, MAP, MOVEMENTS, ROWS, Loops, Sink
 from .index import Affine, Inexpressible, Refine
 from .kinds import kind_of
-from .loops import REDUCTIONS
 from .placement import pieces
+from .reductions import REDUCTIONS
 from .support import supported
 
 VIEWS = MOVEMENTS - {"gather", "take", "unslice", "iota"}

@@ -9,6 +9,9 @@ KINDS = {
     "int32": "i32", "int64": "i64", "float16": "f16", "bfloat16": "bf16", "float32": "f32", "float64": "f64",
 }  # fmt: skip
 
+# Computed in float32 and rounded afterwards.
+HALVES = ("f16", "bf16")
+
 
 def kind_of(dtype: DType) -> str | None:
     """The kind of `dtype` ("f32", "u8", "i1", ...); None for complex numbers and float8."""

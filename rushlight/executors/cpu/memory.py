@@ -162,6 +162,8 @@ class Spares:
     def __init__(self) -> None:
         self._kept: dict[tuple[Any, Any], deque[tuple[np.ndarray, int]]] = {}
         self._bytes = 0
+        # By the identity of an array that is kept, so that finding an address costs a look.
+        self.addresses: dict[int, int] = {}
 
     def take(self, shape: tuple[int, ...], dtype: np.dtype) -> tuple[np.ndarray, int]:
         """(an array of any contents, its address)."""
@@ -169,21 +171,24 @@ class Spares:
         if kept is None:
             kept = self._kept[shape, dtype] = deque()
         for _ in range(min(len(kept), self.TRIES)):
-            entry = kept[0]
             kept.rotate(-1)
+            entry = kept[-1]
             # Held by: the entry, and getrefcount's argument.
             if getrefcount(entry[0]) == 2:
                 return entry
         array = np.empty(shape, dtype)
-        entry = array, array.ctypes.data
         if self._bytes + array.nbytes > self.MOST:
             self.clear()
+            kept = self._kept[shape, dtype] = deque()
+        entry = array, array.ctypes.data
         self._bytes += array.nbytes
+        self.addresses[id(array)] = entry[1]
         kept.append(entry)
         return entry
 
     def clear(self) -> None:
         """Let go of all of them; those in use go when their users do."""
+        self.addresses.clear()
         self._kept.clear()
         self._bytes = 0
 

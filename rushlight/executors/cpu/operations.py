@@ -8,6 +8,7 @@ from collections.abc import Callable
 from ...graph.node import Node
 from . import attention, convolution, products
 from .handling import handler
+from .index import row_major
 from .kernel import Call, Pointer
 from .kinds import kind_of
 from .planner import Planner
@@ -79,25 +80,31 @@ def _heads(planner: Planner, node: Node) -> tuple[Pointer, attention.Layout] | N
     )
 
 
-def _rows_first(planner: Planner, buffer: object, shape: tuple) -> attention.Layout:
+def _rows_first(shape: tuple) -> attention.Layout:
     """(batch, rows, heads, width) in row-major memory, seen as (batch, heads, rows, width)."""
     _, rows, heads, width = shape
     return attention.Layout(rows * heads * width, width, heads * width)
 
 
+def _attention_shape(q: Node, k: Node, v: Node, params: tuple) -> attention.Shape | None:
+    kind = kind_of(q.dtype)
+    if kind not in ("f32", "f64"):
+        return None
+    batch, heads, queries, width = q.shape
+    causal, scale = params
+    return attention.Shape(batch, heads, queries, k.shape[2], width, v.shape[3], causal, scale, kind)
+
+
 @handler("attention_rows_first", strided=True)
 def _attention(planner: Planner, node: Node) -> list[Call] | None:
-    operands = [_heads(planner, source) for source in node.inputs]
-    kind = kind_of(node.inputs[0].dtype)
-    if None in operands or kind not in ("f32", "f64"):
+    shape = _attention_shape(node.inputs[0], node.inputs[1], node.inputs[2], node.params)
+    q, k, v = (_heads(planner, source) for source in node.inputs)
+    if shape is None or q is None or k is None or v is None:
         return None
-    q, k, v = node.inputs
-    causal, scale = node.params
-    shape = attention.Shape(*q.shape[:3], k.shape[2], q.shape[3], v.shape[3], causal, scale, kind)
     out, logsumexp = planner.several(node)
-    layouts = [o[1] for o in operands if o] + [_rows_first(planner, out, node.shape[0])]
+    layouts = [q[1], k[1], v[1], _rows_first(node.shape[0])]
     calls = attention.forward(
-        shape, *[o[0] for o in operands if o], Pointer(out), Pointer(logsumexp), layouts, planner.workers
+        shape, q[0], k[0], v[0], Pointer(out), Pointer(logsumexp), layouts, planner.workers
     )
     if calls is None:
         del planner.outputs[node]
@@ -106,24 +113,20 @@ def _attention(planner: Planner, node: Node) -> list[Call] | None:
 
 @handler("attention_gradient_rows_first", strided=True)
 def _attention_gradient(planner: Planner, node: Node) -> list[Call] | None:
-    g, out, logsumexp, q, k, v = node.inputs
-    operands = [_heads(planner, source) for source in (g, out, q, k, v)]
+    logsumexp = node.inputs[2]
+    shape = _attention_shape(node.inputs[3], node.inputs[4], node.inputs[5], node.params)
+    g, out, q, k, v = (_heads(planner, node.inputs[i]) for i in (0, 1, 3, 4, 5))
     log = planner.read(logsumexp)
-    kind = kind_of(q.dtype)
-    whole = [1]
-    for n in reversed(logsumexp.shape[1:]):
-        whole.insert(0, whole[0] * n)
-    if None in operands or kind not in ("f32", "f64") or log.strides != tuple(whole):
+    if shape is None or g is None or out is None or q is None or k is None or v is None:
         return None
-    causal, scale = node.params
-    shape = attention.Shape(*q.shape[:3], k.shape[2], q.shape[3], v.shape[3], causal, scale, kind)
-    at = [o for o in operands if o]
-    results = planner.several(node)
-    layouts = [o[1] for o in at] + [_rows_first(planner, r, s) for r, s in zip(results, node.shape)]
+    if log.strides != tuple(row_major(logsumexp.shape)):
+        return None
+    dq, dk, dv = map(Pointer, planner.several(node))
+    layouts = [g[1], out[1], q[1], k[1], v[1], *map(_rows_first, node.shape)]
+    known = Pointer(planner.buffer(log.base), log.offset * logsumexp.dtype.itemsize)
     calls = attention.gradient(
-        shape, at[0][0], at[1][0], Pointer(planner.buffer(log.base), log.offset * logsumexp.dtype.itemsize),
-        at[2][0], at[3][0], at[4][0], *map(Pointer, results), layouts, planner.workers,
-    )  # fmt: skip
+        shape, g[0], out[0], known, q[0], k[0], v[0], dq, dk, dv, layouts, planner.workers
+    )
     if calls is None:
         del planner.outputs[node]
     return calls

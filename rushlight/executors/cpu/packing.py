@@ -8,7 +8,7 @@ stands where serve the forward pass and, with taps turned round, the input's gra
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from . import microkernel, shuffles
 from .emit import I64, Builder, Type, Value
@@ -52,7 +52,7 @@ def _panels(columns: int, vectors: int, kind: str) -> int:
     return -(-columns // (vectors * microkernel.vector(kind).lanes))
 
 
-def first_column(b: Builder, panel: Value, columns: Value, width: int) -> Value:
+def first_column(b: Builder, panel: Value, columns: Any, width: int) -> Value:
     """The first column of a panel of its group."""
     last = b.select(columns.gt(width), columns - width, 0)
     return b.minimum_i64(panel * width, last)

@@ -20,8 +20,8 @@ from .fusion import FEW_ROWS, VIEWS, Fusion, Unit, domain
 from .handling import HANDLERS, STRIDED, handler
 from .index import Affine, Inexpressible, Refine
 from .kernel import Buffer, Call, Pointer
-from .kinds import kind_of
-from .loops import BLOCK, HALVES, Plan, plan
+from .kinds import HALVES, kind_of
+from .loops import BLOCK, Plan, plan
 from .placement import inside
 from .rules import RULES
 
@@ -248,7 +248,9 @@ class Planner:
         return any(other is not unit for other in self._readers.get(node, ()))
 
     def _call(self, made: Plan, stores: set[Node], partial: dict[Node, Buffer], work: float) -> Call:
-        pointers, reads, writes = [], [], []
+        pointers: list[Pointer] = []
+        reads: list[Buffer] = []
+        writes: list[Buffer] = []
         for node in made.operands:
             if node is None:
                 buffer = ERROR

@@ -71,6 +71,7 @@ class Program:
         self._assemble(planned)
         self.results = [(self._value(n), n) for n in planned.roots]
         self.conditions = [at for at, _ in self.results[len(roots) :][: planned.conditions]]
+        self._prepare_runs()
 
     # ------------------------------------------------------------ putting together
 
@@ -157,44 +158,62 @@ class Program:
 
     # ------------------------------------------------------------ running
 
+    def _prepare_runs(self) -> None:
+        """What every run needs and none changes. Programs run one at a time (executors/queue.py), so this is reused."""
+        self._slots = (ctypes.c_int64 * self.size)()
+        self._errors = (ctypes.c_int64 * 8)()
+        self._slots[_ERROR_SLOT] = ctypes.addressof(self._errors)
+        self._address = ctypes.addressof(self._slots)
+        self._fixed: list[Any] = [None] * self.size
+        for at, array in self.held.items():
+            self._fixed[at] = array
+            self._slots[at] = array.ctypes.data
+        # Where a result stands, and the shape it is to be given if it has another.
+        stored = {at: shape for at, shape, _ in self.outputs}
+        self._found = [
+            (at, None if stored.get(at) == shape else shape)
+            for (at, _), shape in zip(self.results, self.shapes)
+        ]
+        self._several = any(n is not None for n in self.counts)
+
     def run(self, arrays: Sequence[np.ndarray], note: Callable | None = None) -> list[Any]:
         """The values of the roots for these inputs; an error notes in `place` the node that failed."""
-        values: list[Any] = [None] * self.size
-        slots = (ctypes.c_int64 * self.size)()
-        errors = (ctypes.c_int64 * 8)()
-        slots[_ERROR_SLOT] = ctypes.addressof(errors)
+        values, slots = self._fixed.copy(), self._slots
         slots[_ARENA_SLOT] = arena.reserve(self.arena_size)
         at = _FIRST
+        known = spares.addresses
         for array in arrays:
-            if type(array) is not np.ndarray or not array.flags.c_contiguous:
-                array = np.ascontiguousarray(array).reshape(array.shape)
+            address = known.get(id(array))
+            if address is None:
+                if type(array) is not np.ndarray or not array.flags.c_contiguous:
+                    array = np.ascontiguousarray(array).reshape(array.shape)
+                address = array.ctypes.data
             values[at] = array
-            slots[at] = array.ctypes.data
+            slots[at] = address
             at += 1
+        take = spares.take
         for at, shape, dtype in self.outputs:
-            values[at], slots[at] = spares.take(shape, dtype)
-        for at, array in self.held.items():
-            values[at] = array
-            slots[at] = array.ctypes.data
+            values[at], slots[at] = take(shape, dtype)
         for step in self.steps:
-            if isinstance(step, Stretch):
-                runtime.run(self.table.address, step.first, step.last, ctypes.addressof(slots), self.workers)
-                if errors[0]:
+            if type(step) is Stretch:
+                runtime.run(self.table.address, step.first, step.last, self._address, self.workers)
+                if self._errors[0]:
+                    self._errors[0] = 0
                     raise self._error(arrays)
             else:
                 self._run_foreign(step, values, slots, arrays)
-        if any(values[at].item() for at in self.conditions):
+        if self.conditions and any(values[at].item() for at in self.conditions):
             raise self._error(arrays)
-        results = [self._result(values[at], shape) for (at, _), shape in zip(self.results, self.shapes)]
-        if not any(self.counts):
+        results = [
+            values[at] if shape is None or values[at].shape == shape else values[at].reshape(shape)
+            for at, shape in self._found
+        ]
+        if not self._several:
             return results
         left = iter(results)
         return [next(left) if n is None else tuple([next(left) for _ in range(n)]) for n in self.counts]
 
-    def _result(self, value: Any, shape: Any) -> Any:
-        return value if value.shape == shape else value.reshape(shape)
-
-    def _run_foreign(self, step: Foreign, values: list, slots: Any, arrays: Sequence[np.ndarray]) -> None:
+    def _run_foreign(self, step: Any, values: list, slots: Any, arrays: Sequence[np.ndarray]) -> None:
         try:
             (result,) = step.program.run([values[i] for i in step.reads])
         except Exception:

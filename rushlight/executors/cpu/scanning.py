@@ -19,10 +19,10 @@ from .emit import I64, Builder, Type, Value, Variable
 from .handling import handler
 from .index import row_major
 from .kernel import Body, Call, Kernel, Pointer, kernel
-from .kinds import kind_of
-from .loops import HALVES, apply
+from .kinds import HALVES, kind_of
 from .planner import Planner
 from .strides import Lines, merged
+from .support import apply
 
 # Lines taken at a time, and vectors of columns.
 _LINES = 4

@@ -20,6 +20,7 @@ import numpy as np
 from ... import settings
 from ...graph.node import Node
 from .. import reference
+from ..threads import Threads
 from .graphs import copied
 
 # Times a graph runs on the reference executor before it is prepared.
@@ -29,7 +30,7 @@ PATIENCE = 1
 class Tiered:
     """A graph's program: the reference executor's, and the native one once there is one."""
 
-    __slots__ = ("reference", "native", "runs", "graph", "failed", "__weakref__")
+    __slots__ = ("reference", "native", "runs", "graph", "failed", "planned", "__weakref__")
 
     def __init__(self, order: Sequence[Node], inputs: Sequence[Node], roots: Sequence[Node]) -> None:
         self.reference = reference.compile(order, inputs, roots)
@@ -37,14 +38,15 @@ class Tiered:
         self.runs = 0
         self.graph: Any = None
         self.failed = False
+        self.planned = 0  # for how many threads the native program was made
 
     def run(self, arrays: Sequence[np.ndarray], note: Callable | None = None) -> list[Any]:
         """The values of the roots; see reference.Program.run."""
         native = self.native
         if native is None:
             return self._cold(arrays, note)
-        if native.workers != _workers() and native.workers != 1:
-            self.native = None
+        if self.planned != Threads.count:
+            self.native, self.runs = None, 0
             self.prepare()
             return self.reference.run(arrays, note)
         return native.run(arrays, note)
@@ -79,19 +81,14 @@ class Tiered:
         from .program import Program
 
         order, inputs, roots = self.graph
+        self.planned = Threads.count
         try:
-            self.native = Program(order, inputs, roots, _workers())
+            self.native = Program(order, inputs, roots, self.planned)
         except Exception as error:
             self.failed = True
             report(error)
             if settings.VERIFY or settings.CHECK:
                 raise
-
-
-def _workers() -> int:
-    from . import runtime
-
-    return runtime.threads()
 
 
 def compile(order: Sequence[Node], inputs: Sequence[Node], roots: Sequence[Node]) -> Any:

@@ -44,7 +44,9 @@ class Numbers(NamedTuple):
     band_images: int
     parts: int  # shares of the pixels, each with sums of its own: 1, or as many as workers
     tiles: int  # of a panel
+    copied_stride: int  # numbers from a pixel to the next in a copied band
     band_bytes: int
+    table_bytes: int
     scratch_bytes: int
 
 
@@ -91,6 +93,9 @@ class Sums(NamedTuple):
 class Inner(Protocol):
     """The inner loops: add the products of all pixels of the band at hand to one tile of a panel's sums."""
 
+    def prepare(self, c: Correlation, panel: Value) -> None:
+        """Before the tiles of a panel."""
+
     def tile(self, c: Correlation, panel: Value, tile: Value, place: Value, fresh: Value) -> None:
         """`place`: the tile's number among all; `fresh`: there are no sums yet."""
 
@@ -109,18 +114,22 @@ def correlate(
 ) -> list[Call]:
     """Products by the given inner loops, then `gather`. `sums` says all but how the parts are cut."""
     ways = list(zip((shape.out_height, shape.out_width), shape.stride, shape.kernel, shape.dilation))
-    rows, images, copied = bands.extent(shape.bytes, shape.batch, shape.channels, *ways)
+    # Pixels a power of two apart fall into few sets of the first cache.
+    stride = shape.channels + (64 // shape.bytes if shape.channels * shape.bytes % 512 == 0 else 0)
+    rows, images, copied = bands.extent(shape.bytes, shape.batch, stride, *ways)
     pieces = -(-shape.batch // images) * -(-shape.out_height // rows)
     size = sums.groups * sums.panels * sums.panel
     parts = workers if _share_pixels(shape, size, pieces, workers) else 1
     sums = sums._replace(parts=parts, part=size)
-    band_bytes = -(-copied * shape.bytes // 64) * 64
+    pixels = rows * images * shape.out_width
+    band_bytes, table_bytes = -(-copied * shape.bytes // 64) * 64, -(-16 * pixels // 64) * 64
+    packed = pixels * vectors * microkernel.vector(shape.kind).lanes * shape.bytes
     numbers = Numbers(
         shape.batch, shape.height, shape.width, shape.channels,
         shape.out_height, shape.out_width, shape.out_channels,
         sums.groups, sums.inner, sums.columns, sums.panels, *shape.kernel, *shape.stride,
         shape.padding[0][0], shape.padding[1][0], *shape.dilation, rows, images, parts, tiles,
-        band_bytes, -(-(band_bytes + 16 * rows * images * shape.out_width) // 64) * 64,
+        stride, band_bytes, table_bytes, band_bytes + table_bytes + packed,
     )  # fmt: skip
     partial = Pointer(Buffer(parts * size * shape.bytes, "weight gradient sums"))
     scratch = Pointer(Buffer(workers * numbers.scratch_bytes, "convolution band"))
@@ -149,7 +158,8 @@ class Correlation:
         self.x = Image(x, n.height, n.width, n.channels)  # type: ignore[arg-type]
         self.dy = Image(dy, n.out_height, n.out_width, n.out_channels)  # type: ignore[arg-type]
         own = self.b.at(scratch, body.worker * n.scratch_bytes, Type("u8"))
-        self.band = Band(self.b, self.type, self.x, own, n.band_bytes)  # type: ignore[arg-type]
+        self.band = Band(self.b, self.type, self.x, own, n.band_bytes, n.copied_stride)  # type: ignore[arg-type]
+        self.packed = self.b.at(self.band.tables, n.table_bytes, Type("u8"))
 
     def write(self, inner: Inner) -> None:
         """Bands of this worker's part; in each, all tiles of its share."""
@@ -172,13 +182,16 @@ class Correlation:
                 place = Place(first_image, images, first_row, b.minimum_i64(n.band_rows, y.count - first_row))
                 self.band.move(place, y, x)
                 self.band.write_tables(place, y, x, self.dy, 0)
-                with b.loop(first_unit, last_unit) as unit:
-                    inner.tile(self, unit / n.tiles, unit % n.tiles, part * units + unit, piece.eq(first))
+                with b.loop(first_unit / n.tiles, (last_unit + n.tiles - 1) / n.tiles) as panel:
+                    inner.prepare(self, panel)
+                    start, end = panel * n.tiles, b.minimum_i64(last_unit, (panel + 1) * n.tiles)
+                    with b.loop(b.select(start.lt(first_unit), first_unit, start), end) as unit:
+                        inner.tile(self, panel, unit - start, part * units + unit, piece.eq(first))
 
     def add(self, to: Value, fresh: Value, rows: int, vectors: int, step: Callable) -> None:
         """Run an outer tile over the band's pixels, from the sums at `to` (zeros where fresh) and back to them.
 
-        `step` gives a pixel's rows and columns from its offset in the band of x and a pointer to its gradient.
+        `step` gives a pixel's rows and columns from its number in the band and its offset in the band of x.
         """
         b, type = self.b, self.type
         old = ~b.spread(fresh, type.lanes)
@@ -188,13 +201,16 @@ class Correlation:
         start = [[b.load_masked(place, type, old) for place in row] for row in places]
 
         def pixel(i: Value) -> tuple:
-            entry = b.at(self.band.tables, i * 2, I64)
-            return step(b.load(entry, I64), b.at(self.dy.pointer, b.load(entry, I64, 1), type))
+            return step(i, b.load(self.band.tables, I64, i * 2))
 
         done = microkernel.outer_tile(b, type, start, self.band.pixels.value, pixel)
         for row, totals in zip(places, done):
             for place, total in zip(row, totals):
                 b.store(total, place)
+
+    def gradient(self, i: Value) -> Value:
+        """Where the gradient of the band's pixel i lies."""
+        return self.b.at(self.dy.pointer, self.b.load(self.band.tables, I64, i * 2 + 1), self.type)
 
 
 class Panels:
@@ -203,20 +219,25 @@ class Panels:
     def __init__(self, vectors: int) -> None:
         self.vectors = vectors
 
-    def tile(self, c: Correlation, panel: Value, tile: Value, place: Value, fresh: Value) -> None:
-        b, n, type, vectors, rows = c.b, c.n, c.type, self.vectors, microkernel.rows()
-        width = vectors * type.lanes
-        group, inside = panel / n.panels, panel % n.panels
-        windows = self._terms(c, tile * rows, group)
-        first = first_column(b, inside, n.columns, width)  # type: ignore[arg-type]
-        masks = [b.mask_below(n.columns - first - v * type.lanes, type.lanes) for v in range(vectors)]
-        column = group * n.columns + first
+    def prepare(self, c: Correlation, panel: Value) -> None:
+        """Copy the panel's columns of the gradient, pixel after pixel: the tiles go through them many times."""
+        b, n, type, width = c.b, c.n, c.type, self.vectors * c.type.lanes
+        first = first_column(b, panel % n.panels, n.columns, width)  # type: ignore[arg-type]
+        column = panel / n.panels * n.columns + first
+        masks = [b.mask_below(n.columns - first - v * type.lanes, type.lanes) for v in range(self.vectors)]
+        with b.loop(0, c.band.pixels.value) as i:
+            from_ = b.at(c.gradient(i), column, type)
+            for v, mask in enumerate(masks):
+                value = b.load_masked(b.at(from_, v * type.lanes, type), type, mask)
+                b.store(value, c.packed, i * width + v * type.lanes)
 
-        def step(at: Value, dy: Value) -> tuple:
-            dy = b.at(dy, column, type)
-            columns = [
-                b.load_masked(b.at(dy, v * type.lanes, type), type, mask) for v, mask in enumerate(masks)
-            ]
+    def tile(self, c: Correlation, panel: Value, tile: Value, place: Value, fresh: Value) -> None:
+        b, type, vectors, rows = c.b, c.type, self.vectors, microkernel.rows()
+        width = vectors * type.lanes
+        windows = self._terms(c, tile * rows, panel / c.n.panels)
+
+        def step(i: Value, at: Value) -> tuple:
+            columns = [b.load(c.packed, type, i * width + v * type.lanes) for v in range(vectors)]
             factors = (b.load(b.at(window, at, type), type.of(1)) for window in windows)
             return (b.spread(factor, type.lanes) for factor in factors), columns
 
@@ -232,7 +253,11 @@ class Panels:
             term = b.minimum_i64(first + r, last)
             tap, channel = term / n.inner, term % n.inner
             row = tap / n.kernel_x * n.dilation_y * c.band.row_stride.value
-            out.append(b.at(base, row + tap % n.kernel_x * n.dilation_x * n.channels + channel, c.type))
+            out.append(
+                b.at(
+                    base, row + tap % n.kernel_x * n.dilation_x * c.band.pixel_stride.value + channel, c.type
+                )
+            )
         return out
 
 

@@ -30,8 +30,6 @@ STEP = 4  # of a target tile
 BLOCK_BYTES = 600 * 1024
 # Between planes, in numbers: keeps them out of each other's cache sets.
 GAP = 48
-PF = 0
-D = 1
 
 
 class Numbers(NamedTuple):
@@ -126,7 +124,7 @@ def _convolve(
     # Beside the planes: a row of zeros, which stands for pixels outside, and a place to put what falls outside.
     size = (PLANES * (source_plane + target_plane) + channels + target[2]) * 4
     size = -(-size // 64) * 64
-    numbers = Numbers(
+    numbers = Numbers(  # type: ignore[call-arg]
         *source, *target, *low, -(-target[0] // STEP), -(-target[1] // STEP), block, layout.panels, splits,
         source_plane, target_plane, size,
     )  # fmt: skip
@@ -226,22 +224,7 @@ class _Writer:
                 for i in range(SIDE)
             ]
             for k, value in enumerate(flat(transforms.both(b, transforms.source, d))):
-                place = b.at(to, n.source_plane * k + channel, type)
-                b.store(value, place)
-                if PF & 1:
-                    prefetch(b, b.at(place, type.lanes * D, type), True)
-            if PF & 2:
-                for i in range(SIDE):
-                    for j in range(2, SIDE):
-                        prefetch(
-                            b,
-                            b.at(
-                                b.load(self.pointers, PTR, SIDE * i + j),
-                                n.source_channels * STEP + channel,
-                                type,
-                            ),
-                            False,
-                        )
+                b.store(value, to, n.source_plane * k + channel)
 
     def _multiply(self, panel: Value, count: Value) -> None:
         """Every plane of the block with one panel of its weights."""
@@ -257,7 +240,7 @@ class _Writer:
             with b.loop(0, count, rows) as t:
                 places = [b.at(from_, (t + r) * n.source_channels, type) for r in range(rows)]
                 tile = microkernel.dot_tile(
-                    b, type, start, places, lambda span: span(b.i64(0), n.source_channels, weights)
+                    b, type, start, places, lambda span: span(b.i64(0), b.i64(n.source_channels), weights)
                 )
                 for r, sums in enumerate(tile):
                     for v, total in enumerate(sums):
@@ -275,14 +258,9 @@ class _Writer:
                 [b.load(from_, type, n.target_plane * (SIDE * i + j)) for j in range(SIDE)]
                 for i in range(SIDE)
             ]
-            if PF & 4:
-                for k in range(36):
-                    prefetch(b, b.at(from_, n.target_plane * k + D * type.lanes, type), False)
             add = None if self.bias is None else b.load(self.bias, type, column + v * type.lanes)
             for k, value in enumerate(flat(transforms.both(b, transforms.target, m))):
                 to = b.load(self.pointers, PTR, k)
-                if PF & 8:
-                    prefetch(b, b.at(to, n.channels * STEP + column + v * type.lanes, type), True)
                 b.store(value if add is None else value + add, to, column + v * type.lanes)
 
 
@@ -295,11 +273,3 @@ def pixels(b: Builder, type: Type, to: Value, image: Image, first: tuple, side: 
         there = (y + i).ge(0) & (y + i).lt(image.height)
         for j, (inside, offset) in enumerate(columns):
             b.store(b.select(there & inside, b.at(row, offset, type), outside), to, side * i + j)
-
-
-def prefetch(b: Builder, place: Value, write: bool) -> None:
-    """Bring a line into the first cache; `write`: to be written."""
-    from .emit import I32
-
-    word = lambda number: Value(b, I32, str(number))
-    b.call("llvm.prefetch.p0", None, place, word(int(write)), word(3), word(1))

@@ -20,8 +20,9 @@ from .packing import first_column
 from .weight_gradient import Sums, gather
 from .winograd import GAP, PLANES, SIDE, STEP, flat, pixels
 
-# Both sides' planes of a chunk are to take about this many bytes.
-CHUNK_BYTES = 8 << 20
+# Both sides' planes of a chunk are to take about this many bytes for each worker and one more; or as many as the sums,
+# which every chunk reads and writes.
+CHUNK_BYTES = 1 << 20
 
 
 class Tiles(NamedTuple):
@@ -38,7 +39,7 @@ class Tiles(NamedTuple):
     tiles_y: int
     tiles_x: int
     first: int
-    count: int
+    count: int  # type: ignore[assignment]
     x_plane: int  # numbers from a plane to the next
     dy_plane: int
 
@@ -48,7 +49,7 @@ class Products(NamedTuple):
 
     channels: int
     out_channels: int
-    count: int  # tiles
+    count: int  # type: ignore[assignment]  # tiles
     x_plane: int
     dy_plane: int
     rows: int  # tiles of channels
@@ -65,7 +66,8 @@ def weight_gradient(shape: Shape, x: Pointer, dy: Pointer, dw: Pointer, workers:
     panels, rows = -(-o // width), -(-c // high)
     tiles_y, tiles_x = -(-shape.out_height // STEP), -(-shape.out_width // STEP)
     tiles = shape.batch * tiles_y * tiles_x
-    chunks = max(1, round(tiles * PLANES * 4 * (c + o) / CHUNK_BYTES))
+    size = max(CHUNK_BYTES * (workers + 1), PLANES * panels * rows * high * width * 4)
+    chunks = max(1, round(tiles * PLANES * 4 * (c + o) / size))
     count = -(-tiles // chunks)
     # The last tile of channels or columns reads beyond its row: into the next, or into the gap.
     x_plane, dy_plane = count * c + GAP, count * o + GAP

@@ -193,6 +193,9 @@ class WovenWeights:
         self.inner, self.outer = inner, outer
         self.taps = max(1, 9 // inner if inner < 4 else 12 // inner)
 
+    def prepare(self, c: weights.Correlation, panel: Value) -> None:
+        """Nothing: one tile, or two, use what would be copied."""
+
     def tile(self, c: weights.Correlation, panel: Value, tile: Value, place: Value, fresh: Value) -> None:
         b, n, type, inner = c.b, c.n, c.type, self.inner
         column = first_channel(b, panel, n.columns, type.lanes)  # type: ignore[arg-type]
@@ -202,15 +205,17 @@ class WovenWeights:
         for t in range(self.taps):
             tap = b.minimum_i64(tile * self.taps + t, last)
             row = tap / n.kernel_x * n.dilation_y * c.band.row_stride.value
-            windows.append(b.at(base, row + tap % n.kernel_x * n.dilation_x * n.channels, type))
+            windows.append(
+                b.at(base, row + tap % n.kernel_x * n.dilation_x * c.band.pixel_stride.value, type)
+            )
 
-        def step(at: Value, dy: Value) -> tuple:
+        def step(i: Value, at: Value) -> tuple:
             rows = [
                 v
                 for window in windows
                 for v in spread_inputs(b, type, inner, self.outer, b.at(window, at, type))
             ]
-            return rows, [b.load(dy, type, column)]
+            return rows, [b.load(c.gradient(i), type, column)]
 
         rows = self.taps * inner
         c.add(b.at(c.sums, place * (rows * type.lanes), type), fresh, rows, 1, step)
