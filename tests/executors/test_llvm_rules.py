@@ -42,9 +42,16 @@ def values(dtype, rng, n):
         edges += [-1, -2, -3, -64] if dtype.is_signed else []
         small = rng.integers(-9 if dtype.is_signed else 0, 10, n)
         wide = rng.integers(info.min, info.max, n, dtype.numpy, endpoint=True)
-        return rng.permutation(np.concatenate([np.array(edges, dtype.numpy), small.astype(dtype.numpy), wide]))[:n]
-    edges = [np.nan, *[s * v for s in (1, -1) for v in (0, 1e-45, 1e-7, 0.5, 1, 1.5, 2, 3, 1e4, 3e38, np.inf)]]
-    made = np.concatenate([np.repeat(edges, 6), rng.uniform(-4, 4, n // 2), rng.standard_normal(n // 2) * 100])
+        return rng.permutation(
+            np.concatenate([np.array(edges, dtype.numpy), small.astype(dtype.numpy), wide])
+        )[:n]
+    edges = [
+        np.nan,
+        *[s * v for s in (1, -1) for v in (0, 1e-45, 1e-7, 0.5, 1, 1.5, 2, 3, 1e4, 3e38, np.inf)],
+    ]
+    made = np.concatenate(
+        [np.repeat(edges, 6), rng.uniform(-4, 4, n // 2), rng.standard_normal(n // 2) * 100]
+    )
     with np.errstate(all="ignore"):
         return rng.permutation(made)[:n].astype(dtype.numpy)
 
@@ -66,11 +73,11 @@ def inputs_of(prim, dtype):
 
 
 def meaning(root):
-    """What the reference executor gives; None where NumPy has no such function."""
+    """What the reference executor gives; None where it fails."""
     _, inputs, order = trace([root])
     try:
         return reference.compile(order, inputs, [root]).run([node.buffer for node in inputs])[0]
-    except TypeError:
+    except (TypeError, RuntimeError):
         return None
 
 
@@ -91,11 +98,15 @@ def native(root):
             step(b, i, 1)
     text = module.text()
     name = f"rule_{hashlib.sha256(text.encode()).hexdigest()[:20]}"
-    call = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_int64, ctypes.c_int64, *[ctypes.c_void_p] * len(kinds))
+    call = ctypes.CFUNCTYPE(
+        None, ctypes.c_void_p, ctypes.c_int64, ctypes.c_int64, *[ctypes.c_void_p] * len(kinds)
+    )
     arrays = [np.ascontiguousarray(node.buffer) for node in root.inputs]
     found = np.empty(arrays[0].size, root.dtype.numpy)
     address = target.address(name, text.replace("@name@", name))
-    call(address)(found.ctypes.data, found.size // LANES * LANES, found.size, *[a.ctypes.data for a in arrays])
+    call(address)(
+        found.ctypes.data, found.size // LANES * LANES, found.size, *[a.ctypes.data for a in arrays]
+    )
     return found
 
 
@@ -113,7 +124,9 @@ def compare(root, found, right):
         if name not in EITHER_ZERO:
             wrong |= (found == 0) & (right == 0) & (np.signbit(found) != np.signbit(right))
     at = np.flatnonzero(wrong)
-    assert not at.size, f"{root.prim.name} of {[g[at[0]] for g in given]}: {found[at[0]]!r}, not {right[at[0]]!r}"
+    assert not at.size, (
+        f"{root.prim.name} of {[g[at[0]] for g in given]}: {found[at[0]]!r}, not {right[at[0]]!r}"
+    )
 
 
 def near(root, found, right):
@@ -122,11 +135,12 @@ def near(root, found, right):
     if root.prim.name in SCIPYS and eps < 1e-10:
         eps = 1e-10
     with np.errstate(all="ignore"):
-        close = np.abs(found - right) <= eps * np.abs(right)
+        distance = np.abs(found - right)
+        close = distance <= eps * np.abs(right)
     if root.prim.name in ("lgamma", "digamma"):
-        close |= np.abs(found - right) <= 10 * eps  # around zeros
-    least = 2.0**-1022 if root.dtype is dtypes.float64 else 2.0**-126
-    return close | (np.abs(found - right) <= least * (1e-2 if eps < 1e-4 else 1))
+        close |= distance <= 10 * eps  # around zeros
+    least = np.float64(np.finfo(right.dtype).smallest_subnormal)
+    return close | (distance <= 2 * least)
 
 
 def agrees(root):
@@ -155,7 +169,7 @@ def test_rule(name):
     assert not taken & {d for d in KINDS if d.category == dtypes.INTEGRAL}
 
 
-@pytest.mark.parametrize("name", WHOLE)
+@pytest.mark.parametrize("name", sorted(WHOLE))
 def test_division_of_integers_is_left_to_numpy(name):
     prim = RULES[name]
     assert not agrees(prim(*[of_array(np.array([7, 8, 9]), dtypes.int64)] * 2))
@@ -176,7 +190,9 @@ def test_cast(old):
 def test_float64_to_float16_is_rounded_once():
     """Numbers just beside the middle of two float16, which float32 cannot tell from it."""
     middle = np.float64(1 + 2.0**-11) * 2.0 ** np.arange(-8, 8)
-    x = np.concatenate([middle, np.nextafter(middle, 0), np.nextafter(middle, 1e9), -np.nextafter(middle, 1e9)])
+    x = np.concatenate(
+        [middle, np.nextafter(middle, 0), np.nextafter(middle, 1e9), -np.nextafter(middle, 1e9)]
+    )
     assert agrees(PRIMITIVES["cast"](of_array(x, dtypes.float64), dtypes.float16))
 
 

@@ -15,20 +15,23 @@ PIXELS = 128
 BYTES = 320 * 1024
 
 
-def extent(shape_bytes: int, batch: int, channels: int, y: tuple, x: tuple) -> tuple[int, int, int]:
-    """(rows, images, numbers copied) of a band; y and x are (outputs, step, taps, spacing)."""
+def extent(item: int, batch: int, channels: int, y: tuple, x: tuple, scale: int = 1) -> tuple[int, int, int]:
+    """(rows, images, numbers copied) of a band; y and x are (outputs, step, taps, spacing), `item` is bytes a number.
+
+    scale: how many times the usual size it may have.
+    """
     wide = (x[0] - 1) * x[1] + (x[2] - 1) * x[3] + 1
 
     def numbers(rows: int) -> int:
         return ((rows - 1) * y[1] + (y[2] - 1) * y[3] + 1) * wide * channels
 
-    rows = max(1, min(y[0], PIXELS // x[0]))
-    while rows > 1 and numbers(rows) * shape_bytes > BYTES:
+    rows = max(1, min(y[0], scale * PIXELS // x[0]))
+    while rows > 1 and numbers(rows) * item > scale * BYTES:
         rows = (rows + 1) // 2
     images = 1
     if rows == y[0]:
-        room = BYTES // (numbers(rows) * shape_bytes)
-        images = max(1, min(batch, PIXELS // (y[0] * x[0]), room))
+        room = scale * BYTES // (numbers(rows) * item)
+        images = max(1, min(batch, scale * PIXELS // (y[0] * x[0]), room))
     return rows, images, numbers(rows) * images
 
 

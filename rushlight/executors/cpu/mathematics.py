@@ -118,7 +118,7 @@ class Emit:
             return None
         one = b.constant(1, x.type)
         if x.type.floating:
-            return b.select(b.abs(x).gt(0.0), b.copysign(one, x), x)
+            return b.select(b.abs(x).gt(0.0), b.copysign(one, x), x + 0.0)  # -0 gives 0
         found = b.select(x.gt(0), one, 0)
         return b.select(x.lt(0), -one, found) if x.type.signed else found
 

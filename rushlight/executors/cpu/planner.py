@@ -15,7 +15,7 @@ from typing import NamedTuple
 from ...graph.node import BUFFER, CONSTANT, PRIMITIVES, Node
 from ...graph.rewrite import simplify
 from . import assembling, assembly, carrying, checks, layout, pooling, rules
-from .expression import COLUMNS, MAP, ROWS, Expr, Loops, Sink
+from .expression import COLUMNS, MAP, MOVEMENTS, ROWS, Expr, Loops, Sink
 from .fusion import FEW_ROWS, VIEWS, Fusion, Unit, domain
 from .handling import HANDLERS, STRIDED, handler
 from .index import Affine, Inexpressible, Refine
@@ -23,6 +23,7 @@ from .kernel import Buffer, Call, Pointer
 from .kinds import HALVES, kind_of
 from .loops import BLOCK, Plan, plan
 from .placement import inside
+from .reductions import REDUCTIONS
 from .rules import RULES
 
 # What ran on the reference executor in the middle of native programs, by primitive: for `rushlight doctor`.
@@ -320,6 +321,18 @@ def simplified(order: Sequence[Node], roots: Sequence[Node]) -> tuple[list[Node]
     found = carrying.inward(roots)
     stands = {node: found.get(stand) if stand is not None else None for node, stand in stands.items()}
     return [found[root] for root in roots], stands
+
+
+def left_to_numpy() -> list[str]:
+    """Primitives that run on the reference executor in the middle of a native program, whatever their types."""
+    lowered = (*checks.LOWER, *layout.LOWER, *assembling.LOWER, *pooling.LOWER)
+    rewritten = {name for rule in lowered for name in rule.prims} | {
+        "pick",
+        "attention",
+        "attention_gradient",
+    }
+    native = {*MOVEMENTS, *HANDLERS, *REDUCTIONS, *rewritten}
+    return sorted(name for name, prim in PRIMITIVES.items() if name not in native and prim.llvm is None)
 
 
 def _strides(node: Node, base: Node) -> Affine | None:

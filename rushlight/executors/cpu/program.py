@@ -21,7 +21,7 @@ from . import copying, extremes, indexing, operations, ordering, runtime, scanni
 from .graphs import copied
 from .kernel import Buffer, words
 from .memory import arena, barriers, place, spares
-from .planner import ERROR, Planner, Steps
+from .planner import ERROR, Planner, Steps, left_to_numpy
 
 assert copying and extremes and indexing and operations and ordering and scanning  # they register handlers
 
@@ -239,3 +239,6 @@ def _singles(root: Node, count: int | None) -> list[Node]:
 
 def _total(planned: Steps) -> float:
     return sum(call.work for step in planned.steps for call in step.calls)
+
+
+__all__ = ["Program", "left_to_numpy"]

@@ -52,28 +52,19 @@ class Numbers(NamedTuple):
 
 def weight_gradient(shape: Shape, x: Pointer, dy: Pointer, dw: Pointer, workers: int) -> list[Call]:
     """dw from x and the gradient of y."""
-    kind, vectors, rows = (
-        shape.kind,
-        microkernel.panel_vectors(shape.group_out, shape.kind),
-        microkernel.rows(),
-    )
+    kind, vectors = shape.kind, microkernel.panel_vectors(shape.group_out, shape.kind)
     width = vectors * microkernel.vector(kind).lanes
-    panels = -(-shape.group_out // width)
-    tiles = -(-shape.taps * shape.group_channels // rows)
-    groups, inner, columns = shape.groups, shape.group_channels, shape.group_out
-    sums = Sums(0, 0, tiles * rows * width, groups, panels, columns, shape.taps, inner, inner)
-    return correlate(
-        f"convolution_weight_{kind}_{vectors}",
-        Panels(vectors),
-        shape,
-        sums,
-        vectors,
-        tiles,
-        x,
-        dy,
-        dw,
-        workers,
-    )
+    panels, terms = -(-shape.group_out // width), shape.taps * shape.group_channels
+    # 3x3 taps of one or three colours fit tiles of nine.
+    rows = 9 if terms in (9, 27) and microkernel.rows() == 8 else microkernel.rows()
+    tiles = -(-terms // rows)
+    copied = tiles > 4
+    sums = Sums(
+        0, 0, tiles * rows * width, shape.groups, panels, shape.group_out, shape.taps,
+        shape.group_channels, shape.group_channels,
+    )  # fmt: skip
+    key = f"convolution_weight_{kind}_{vectors}_{rows}{'_copied' if copied else ''}"
+    return correlate(key, Panels(vectors, rows, copied), shape, sums, vectors, tiles, x, dy, dw, workers)
 
 
 class Sums(NamedTuple):
@@ -93,8 +84,8 @@ class Sums(NamedTuple):
 class Inner(Protocol):
     """The inner loops: add the products of all pixels of the band at hand to one tile of a panel's sums."""
 
-    def prepare(self, c: Correlation, panel: Value) -> None:
-        """Before the tiles of a panel."""
+    def prepare(self, c: Correlation) -> None:
+        """Before the tiles of a band."""
 
     def tile(self, c: Correlation, panel: Value, tile: Value, place: Value, fresh: Value) -> None:
         """`place`: the tile's number among all; `fresh`: there are no sums yet."""
@@ -116,14 +107,14 @@ def correlate(
     ways = list(zip((shape.out_height, shape.out_width), shape.stride, shape.kernel, shape.dilation))
     # Pixels a power of two apart fall into few sets of the first cache.
     stride = shape.channels + (64 // shape.bytes if shape.channels * shape.bytes % 512 == 0 else 0)
-    rows, images, copied = bands.extent(shape.bytes, shape.batch, stride, *ways)
+    rows, images, copied = bands.extent(shape.bytes, shape.batch, stride, ways[0], ways[1], scale=2)
     pieces = -(-shape.batch // images) * -(-shape.out_height // rows)
     size = sums.groups * sums.panels * sums.panel
     parts = workers if _share_pixels(shape, size, pieces, workers) else 1
     sums = sums._replace(parts=parts, part=size)
     pixels = rows * images * shape.out_width
     band_bytes, table_bytes = -(-copied * shape.bytes // 64) * 64, -(-16 * pixels // 64) * 64
-    packed = pixels * vectors * microkernel.vector(shape.kind).lanes * shape.bytes
+    packed = pixels * sums.groups * sums.panels * vectors * microkernel.vector(shape.kind).lanes * shape.bytes
     numbers = Numbers(
         shape.batch, shape.height, shape.width, shape.channels,
         shape.out_height, shape.out_width, shape.out_channels,
@@ -169,7 +160,8 @@ class Correlation:
         x = Axis(n.out_width, zero, one, n.stride_x, -n.low_x, n.kernel_x, n.dilation_x, zero, one)  # type: ignore[arg-type]
         blocks = (y.count + n.band_rows - 1) / n.band_rows
         groups = (b.i64(n.batch) + n.band_images - 1) / n.band_images
-        units = n.groups * n.panels * n.tiles
+        panels = n.groups * n.panels
+        units = panels * n.tiles
         together = b.i64(n.parts).eq(1)
         mine, ours = b.share(units, body.worker, body.workers)
         first_unit, last_unit = b.select(together, mine, 0), b.select(together, ours, units)
@@ -182,11 +174,11 @@ class Correlation:
                 place = Place(first_image, images, first_row, b.minimum_i64(n.band_rows, y.count - first_row))
                 self.band.move(place, y, x)
                 self.band.write_tables(place, y, x, self.dy, 0)
-                with b.loop(first_unit / n.tiles, (last_unit + n.tiles - 1) / n.tiles) as panel:
-                    inner.prepare(self, panel)
-                    start, end = panel * n.tiles, b.minimum_i64(last_unit, (panel + 1) * n.tiles)
-                    with b.loop(b.select(start.lt(first_unit), first_unit, start), end) as unit:
-                        inner.tile(self, panel, unit - start, part * units + unit, piece.eq(first))
+                inner.prepare(self)
+                with b.loop(first_unit, last_unit) as unit:
+                    # Panels of one tile after another: they share what the tile reads of x.
+                    tile, panel = unit / panels, unit % panels
+                    inner.tile(self, panel, tile, part * units + panel * n.tiles + tile, piece.eq(first))
 
     def add(self, to: Value, fresh: Value, rows: int, vectors: int, step: Callable) -> None:
         """Run an outer tile over the band's pixels, from the sums at `to` (zeros where fresh) and back to them.
@@ -214,34 +206,42 @@ class Correlation:
 
 
 class Panels:
-    """Some numbers of the windows by a panel of columns."""
+    """`rows` numbers of the windows by a panel of columns."""
 
-    def __init__(self, vectors: int) -> None:
-        self.vectors = vectors
+    def __init__(self, vectors: int, rows: int, copied: bool) -> None:
+        self.vectors, self.rows, self.copied = vectors, rows, copied
 
-    def prepare(self, c: Correlation, panel: Value) -> None:
-        """Copy the panel's columns of the gradient, pixel after pixel: the tiles go through them many times."""
-        b, n, type, width = c.b, c.n, c.type, self.vectors * c.type.lanes
-        first = first_column(b, panel % n.panels, n.columns, width)  # type: ignore[arg-type]
-        column = panel / n.panels * n.columns + first
+    def prepare(self, c: Correlation) -> None:
+        """Where many tiles go through it, copy the band's gradient, panel by panel, pixel after pixel."""
+        b, n = c.b, c.n
+        if self.copied:
+            with b.loop(0, n.groups * n.panels) as panel, b.loop(0, c.band.pixels.value) as i:  # type: ignore[operator]
+                place = (panel * c.band.pixels.value + i) * (self.vectors * c.type.lanes)
+                for v, value in enumerate(self._columns(c, panel, i)):
+                    b.store(value, c.packed, place + v * c.type.lanes)
+
+    def _columns(self, c: Correlation, panel: Value, i: Value) -> list[Value]:
+        """The panel's columns of the gradient of pixel i."""
+        b, n, type = c.b, c.n, c.type
+        first = first_column(b, panel % n.panels, n.columns, self.vectors * type.lanes)  # type: ignore[arg-type]
+        from_ = b.at(c.gradient(i), panel / n.panels * n.columns + first, type)
         masks = [b.mask_below(n.columns - first - v * type.lanes, type.lanes) for v in range(self.vectors)]
-        with b.loop(0, c.band.pixels.value) as i:
-            from_ = b.at(c.gradient(i), column, type)
-            for v, mask in enumerate(masks):
-                value = b.load_masked(b.at(from_, v * type.lanes, type), type, mask)
-                b.store(value, c.packed, i * width + v * type.lanes)
+        return [b.load_masked(b.at(from_, v * type.lanes, type), type, mask) for v, mask in enumerate(masks)]
 
     def tile(self, c: Correlation, panel: Value, tile: Value, place: Value, fresh: Value) -> None:
-        b, type, vectors, rows = c.b, c.type, self.vectors, microkernel.rows()
-        width = vectors * type.lanes
-        windows = self._terms(c, tile * rows, panel / c.n.panels)
+        b, type, width = c.b, c.type, self.vectors * c.type.lanes
+        windows = self._terms(c, tile * self.rows, panel / c.n.panels)
+        packed = b.at(c.packed, panel * c.band.pixels.value * width, type)
 
         def step(i: Value, at: Value) -> tuple:
-            columns = [b.load(c.packed, type, i * width + v * type.lanes) for v in range(vectors)]
+            if self.copied:
+                columns = [b.load(packed, type, i * width + v * type.lanes) for v in range(self.vectors)]
+            else:
+                columns = self._columns(c, panel, i)
             factors = (b.load(b.at(window, at, type), type.of(1)) for window in windows)
             return (b.spread(factor, type.lanes) for factor in factors), columns
 
-        c.add(b.at(c.sums, place * (rows * width), type), fresh, rows, vectors, step)
+        c.add(b.at(c.sums, place * (self.rows * width), type), fresh, self.rows, self.vectors, step)
 
     def _terms(self, c: Correlation, first: Value, group: Value) -> list[Value]:
         """Where terms first, first + 1, ... of a window begin; the last term stands for those beyond."""
@@ -249,7 +249,7 @@ class Panels:
         base = b.at(c.band.base.value, group * n.inner, c.type)
         last = n.kernel_y * n.kernel_x * n.inner - 1
         out = []
-        for r in range(microkernel.rows()):
+        for r in range(self.rows):
             term = b.minimum_i64(first + r, last)
             tap, channel = term / n.inner, term % n.inner
             row = tap / n.kernel_x * n.dilation_y * c.band.row_stride.value

@@ -193,7 +193,7 @@ class WovenWeights:
         self.inner, self.outer = inner, outer
         self.taps = max(1, 9 // inner if inner < 4 else 12 // inner)
 
-    def prepare(self, c: weights.Correlation, panel: Value) -> None:
+    def prepare(self, c: weights.Correlation) -> None:
         """Nothing: one tile, or two, use what would be copied."""
 
     def tile(self, c: weights.Correlation, panel: Value, tile: Value, place: Value, fresh: Value) -> None:
