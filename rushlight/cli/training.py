@@ -18,6 +18,7 @@ import numpy as np
 from .. import checkpoint, nn, optim
 from .. import functions as fn
 from ..data import DataLoader
+from ..functions import info
 from ..optim import lr_scheduler
 from .models import make_model
 from .sources import Source, open_source
@@ -62,6 +63,7 @@ class Trainer:
     def __init__(self, config: Config, folder: Path) -> None:
         self.config, self.folder = config, folder
         fn.manual_seed(config.seed)
+        info.use_deterministic_algorithms(True)  # a run that is resumed goes on to the bit
         self.source: Source = open_source(config.source, config.limit)
         outputs = len(self.source.classes) or self.source.targets
         self.model = make_model(config.model, self.source.shape, outputs).to(config.device)

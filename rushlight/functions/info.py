@@ -15,6 +15,7 @@ import numpy as np
 from .. import devices, dtypes
 from ..devices import Device
 from ..dtypes import BOOL, INTEGRAL, DType
+from ..executors.cpu import tiers
 from ..executors.threads import Threads
 from ..layouts import contiguous_format
 from ..tensor import Tensor, dtype_of
@@ -185,7 +186,12 @@ class _State:
 
 
 def use_deterministic_algorithms(mode: bool, *, warn_only: bool = False) -> None:
-    """Ask for algorithms that always give the same result, as all here do. Source: torch.use_deterministic_algorithms."""
+    """Ask for results that are the same to the last digit each time.
+
+    Kernels always are; this makes every graph run natively from its first time on, instead of whenever that is ready.
+    Source: torch.use_deterministic_algorithms.
+    """
+    tiers.Policy.repeatable = mode
     _State.deterministic = "default" if not mode else "warn" if warn_only else "error"
 
 

@@ -28,7 +28,7 @@ NEAR = set(
     " erf erfc erfinv lgamma digamma pow atan2 hypot".split()
 )
 SCIPYS = {"erf", "erfc", "erfinv", "lgamma", "digamma"}  # whose float64 is not right to the last places
-EITHER_ZERO = {"maximum", "minimum", "relu"}  # of 0 and -0 either may win
+EITHER_ZERO = {"maximum", "minimum", "relu", "erfinv"}  # of 0 and -0 either may win; SciPy's erfinv gives 0
 WHOLE = {"floor_divide", "trunc_divide", "remainder", "fmod"}  # may fail on integers, which is left to NumPy
 
 

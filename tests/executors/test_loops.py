@@ -91,6 +91,9 @@ CASES = {
     "an array joined to itself": lambda: [
         (x := values((3,)).exp()), PRIMITIVES["concat"]((x * 2, values((2,)), x * 2), 0),
     ],
+    "an array of the reference executor's that is joined": lambda: (
+        PRIMITIVES["concat"]((values((7, 7), "int8") @ values((7, 2), "int8"), values((1, 2), "int8")), 0)
+    ),
     "several results at once": lambda: values((4, 3)).svd(False),
     "one of several results": lambda: PICK(values((4, 3)).svd(False), 1),
 }  # fmt: skip

@@ -116,14 +116,5 @@ def frexp(b: Builder, x: Value) -> tuple[Value, Value]:
     return b.select(plain, m, x), b.select(plain, e, 0)
 
 
-def odd_narrowed(b: Builder, x: Value) -> Value:
-    """A float64 as float32, rounded to an odd last digit: rounding that to float16 is then as good as rounding x."""
-    near = b.convert(x, "f32")
-    back = b.convert(near, "f64")
-    bits = bits_of(b, near)
-    toward_zero = b.select(b.abs(back).gt(b.abs(x)), bits - 1, bits)
-    return b.bitcast(b.select(back.eq(x) | x.is_nan(), bits, toward_zero | 1), near.type)
-
-
 def mantissa(b: Builder, x: Value) -> Value:
     return frexp(b, x)[0]

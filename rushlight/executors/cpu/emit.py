@@ -346,6 +346,8 @@ class Builder:
             return Value(self, new, value.text)
         if "bf16" in (old.kind, kind):
             return self._convert_bfloat(value, kind)
+        if kind == "f16" and old.floating:
+            return self._convert_half(value)
         if old.floating and new.floating:
             op = "fpext" if new.bits > old.bits else "fptrunc"
         elif old.floating:
@@ -359,6 +361,23 @@ class Builder:
         else:
             op = "sext" if old.signed else "zext"
         return self.emit(new, f"{op} {old.text} {value.text} to {new.text}")
+
+    def _convert_half(self, value: Value) -> Value:
+        """To float16 from float32, which processors have: for float64 LLVM would call a function that may not exist."""
+        if value.type.kind == "f64":
+            value = self.odd_single(value)
+        # Without the fence LLVM may see two roundings of a float64 and make them one such call.
+        value = self.intrinsic("arithmetic.fence", value.type, value)
+        new = Type("f16", value.type.lanes)
+        return self.emit(new, f"fptrunc {value.type.text} {value.text} to {new.text}")
+
+    def odd_single(self, value: Value) -> Value:
+        """A float64 as float32, rounded to an odd last digit: rounded again, to fewer digits, that is as good as once."""
+        near = self.convert(value, "f32")
+        back = self.convert(near, "f64")
+        bits = self.bitcast(near, near.type.as_int())
+        below = self.select(self.abs(back).gt(self.abs(value)), bits - 1, bits) | 1
+        return self.bitcast(self.select(back.eq(value) | value.is_nan(), bits, below), near.type)
 
     def _convert_bfloat(self, value: Value, kind: str) -> Value:
         lanes = value.type.lanes

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 from ...dtypes import DType
+from .target import target
 
 KINDS = {
     "bool": "i1", "uint8": "u8", "uint16": "u16", "uint32": "u32", "uint64": "u64", "int8": "i8", "int16": "i16",
@@ -15,4 +18,12 @@ HALVES = ("f16", "bf16")
 
 def kind_of(dtype: DType) -> str | None:
     """The kind of `dtype` ("f32", "u8", "i1", ...); None for complex numbers and float8."""
-    return KINDS.get(dtype.name)
+    kind = KINDS.get(dtype.name)
+    return None if kind == "f16" and not _converts_halves() else kind
+
+
+@cache
+def _converts_halves() -> bool:
+    """Whether float16 has instructions; x86 of before 2012 has none, and LLVM would call functions that are not there."""
+    machine = target()
+    return not machine.triple.startswith(("x86", "i686")) or bool(machine.features.get("f16c"))

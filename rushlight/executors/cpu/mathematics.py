@@ -85,7 +85,7 @@ class Emit:
     def cast(self, x: Value, name: str) -> Value:
         """x in the dtype called `name`; to float16, the float32 that the caller rounds to it."""
         if name == "float16" and x.type.kind == "f64" and self.out.kind == "f32":
-            return division.odd_narrowed(self.b, x)
+            return self.b.odd_single(x)
         return self.convert(x)
 
     def _cut(self, x: Value, kind: str) -> Value:

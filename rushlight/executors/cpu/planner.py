@@ -189,9 +189,11 @@ class Planner:
         if calls is not None:
             return [Step(tuple(calls))]
         fallbacks[node.prim.name] += 1
+        # The reference executor makes arrays of its own, not pieces of others.
+        self.inside.pop(node, None)
+        self.buffers.pop(node, None)
         reads = _read_below(node, unit)
         self.foreign.update((node, *reads))
-        self.inside.pop(node, None)
         return [
             *[Step((self._apart(source),)) for source in reads if source in self.inside],
             Step((), node, reads),
