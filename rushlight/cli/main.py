@@ -78,11 +78,16 @@ def main(argv: Sequence[str] | None = None) -> int:
         from .running import run_program
 
         return run_program(options.program, options.arguments, options.module)
+    from ..functions import info
+
+    repeatable = info.are_deterministic_algorithms_enabled()
     try:
         return COMMANDS[options.command](options)
     except (ValueError, FileNotFoundError, NotADirectoryError, ImportError) as error:
         print(f"rushlight {options.command}: {error}", file=sys.stderr)
         return 2
+    finally:
+        info.use_deterministic_algorithms(repeatable)  # training turns it on
 
 
 def train(options: argparse.Namespace) -> int:

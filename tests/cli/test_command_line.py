@@ -102,20 +102,20 @@ def test_a_folder_of_pictures():
 
 
 def test_resuming_goes_on_to_the_bit():
-    command("train", "digits", "--model", "cnn", "--epochs", 3, "--limit", 200, "--out", "straight")
+    command("train", "digits", "--model", "cnn", "--epochs", 12, "--limit", 200, "--out", "straight")
     process = subprocess.Popen(
-        [sys.executable, "-m", "rushlight", "train", "digits", "--model", "cnn", "--epochs", "3", "--limit", "200", "--out", "cut"],
+        [sys.executable, "-m", "rushlight", "train", "digits", "--model", "cnn", "--epochs", "12", "--limit", "200", "--out", "cut"],
         env=environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
     )  # fmt: skip
     for line in process.stdout:
-        if line.startswith("epoch 1/3"):
+        if line.startswith("epoch 1/12"):
             break
     time.sleep(0.1)
     process.send_signal(signal.SIGINT)
     _, errors = process.communicate(timeout=60)
     if process.returncode == 130:
         assert "--resume cut" in errors
-        assert len(weights("cut")[1]) < 3
+        assert len(weights("cut")[1]) < 12
     assert command("train", "--resume", "cut") == 0
     (a, history_a), (b, history_b) = weights("straight"), weights("cut")
     for name in a:

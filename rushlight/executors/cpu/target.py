@@ -189,7 +189,7 @@ def _write(path: Path | None, code: bytes) -> None:
         handle, aside = tempfile.mkstemp(dir=path.parent, prefix=".new-")
         with os.fdopen(handle, "wb") as file:
             file.write(_MAGIC + hashlib.sha256(code).digest() + code)
-        os.replace(aside, path)
+        os.rename(aside, path)
     except OSError:
         # A full disk or a folder taken away costs the next process a compilation, nothing more.
         return
