@@ -9,6 +9,7 @@ written for PyTorch go on working.
     ├── DeviceError           a device that is not there, or tensors on different ones
     ├── GradientError         a backward pass that cannot run
     ├── LinAlgError           a matrix that an operation cannot be done for
+    ├── CaptureError          a call that has to be captured and cannot be
     └── OutOfMemoryError
     NotImplementedError
     └── UnsupportedError      something of PyTorch that rushlight does not have, and what to use instead
@@ -33,6 +34,10 @@ class GradientError(RuntimeError):
 
 class LinAlgError(RuntimeError):
     """A matrix that an operation cannot be done for: singular, not positive definite; `torch.linalg.LinAlgError`."""
+
+
+class CaptureError(RuntimeError):
+    """A call that has to be captured and cannot be; `torch._dynamo.exc.Unsupported`."""
 
 
 class OutOfMemoryError(RuntimeError):

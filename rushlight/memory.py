@@ -15,6 +15,7 @@ import numpy as np
 from .devices import CPU, META, Device
 from .dtypes import DType
 from .executors import queue
+from .executors.observing import watched
 from .graph.node import Node, of_array
 
 
@@ -77,6 +78,8 @@ class Storage:
 
     def replace(self, node: Node) -> None:
         """Write: `node` is the value from now on."""
+        if watched.capture is not None:
+            watched.capture.writes(self)
         self.version += 1
         if self.node is None and self.exposed():
             if node.buffer is None:
@@ -89,6 +92,8 @@ class Storage:
 
     def expose(self) -> np.ndarray:
         """The memory itself, to be handed out; from now on the value is what stands there."""
+        if watched.capture is not None:
+            watched.capture.reads("memory is handed out")
         if not self.exposed():
             if self.node.buffer is None:
                 queue.realize((self.node,))
@@ -97,6 +102,21 @@ class Storage:
             self.pinned = False
             self.node = None
         return self.memory
+
+    def cover(self) -> bool:
+        """Let an ordinary value stand for memory that others can see, until `uncover`; whether there was such memory."""
+        if not self.exposed():
+            return False
+        self.node = of_array(self.memory.copy(), self.dtype)
+        return True
+
+    def uncover(self, before: Node) -> None:
+        """Back to the memory, which gets the value if that is not what `cover` put there."""
+        node, self.node = self.node, None
+        if node is not before:
+            if node.buffer is None:
+                queue.realize((node,))
+            np.copyto(self.memory, node.buffer, casting="unsafe")
 
 
 def _held_outside(storage: Storage) -> bool:

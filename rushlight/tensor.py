@@ -19,6 +19,7 @@ from . import dtypes
 from .devices import CPU, META, Device
 from .dtypes import DType
 from .executors import queue
+from .executors.observing import watched
 from .graph.node import Node, of_array
 from .layouts import strided
 from .memory import Storage
@@ -428,6 +429,8 @@ def array_of(tensor: Tensor) -> np.ndarray:
     if tensor._storage.device is META:
         raise NotImplementedError("Cannot copy out of meta tensor; no data!")
     node = node_of(tensor)
+    if watched.capture is not None:
+        watched.capture.reads("a tensor's numbers are read", node)
     if node.buffer is None:
         queue.realize((node,))
     return node.buffer

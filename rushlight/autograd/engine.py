@@ -11,6 +11,7 @@ from typing import Any
 
 from ..dtypes import FLOATING
 from ..errors import GradientError, ShapeError
+from ..executors.observing import watched
 from ..graph.gradient import fit
 from ..graph.node import STAND_IN, Node, constant
 from ..graph.walk import topological
@@ -406,6 +407,8 @@ def _accumulate(entry: AccumulateGrad, g: Any, mode: Any) -> None:
     variable = entry.variable
     if variable is None:
         return
+    if watched.capture is not None:
+        watched.capture.meets_gradient(variable)
     grad = variable._grad
     if grad is None:
         if mode.create:

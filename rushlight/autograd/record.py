@@ -149,7 +149,10 @@ def view(prim: Any, tensor: Tensor, params: tuple, shape: tuple[int, ...] | None
 def alias(tensor: Tensor, cls: type = Tensor) -> Any:
     """Another tensor on the same storage and view, off the tape: what `detach` and `.data` give."""
     before = tensor._view
-    seen = None if before is None else View(None, before.steps, before.shape, before.dtype)
+    if before is None:
+        return on_storage(tensor._storage, None, cls)
+    seen = View(None, before.steps, before.shape, before.dtype)
+    seen.node, seen.version = before.node, before.version
     return on_storage(tensor._storage, seen, cls)
 
 

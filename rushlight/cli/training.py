@@ -17,6 +17,7 @@ import numpy as np
 
 from .. import checkpoint, nn, optim
 from .. import functions as fn
+from ..compiler import compile
 from ..data import DataLoader
 from ..functions import info
 from ..optim import lr_scheduler
@@ -74,6 +75,7 @@ class Trainer:
         self.schedule = self._make_schedule()
         self.loss = nn.CrossEntropyLoss() if self.source.classes else nn.MSELoss()
         self.history: list[dict[str, float]] = []
+        self._compiled_step = compile(self._step)
 
     def _make_optimizer(self) -> Any:
         config = self.config
@@ -153,15 +155,10 @@ class Trainer:
         losses, right, seen = 0.0, 0, 0
         for inputs, targets in watch(number, self.loader):
             inputs, targets = inputs.to(self.config.device), targets.to(self.config.device)
-            outputs = self.model(inputs)
-            loss = self.loss(outputs, targets)
-            self.optimizer.zero_grad()
-            loss.backward()
-            self.optimizer.step()
+            loss, hits = self._compiled_step(inputs, targets)
             losses += loss.item() * len(targets)
             seen += len(targets)
-            if self.source.classes:
-                right += int((outputs.argmax(1) == targets).sum())
+            right += int(hits)
         rate = self.optimizer.param_groups[0]["lr"]
         if self.schedule is not None:
             self.schedule.step()
@@ -171,6 +168,16 @@ class Trainer:
         row.update(self._validation())
         row["seconds"] = time.perf_counter() - started
         return row
+
+    def _step(self, inputs: Any, targets: Any) -> tuple[Any, Any]:
+        """One update of the model on one batch; (loss, how many were classified right)."""
+        outputs = self.model(inputs)
+        loss = self.loss(outputs, targets)
+        self.optimizer.zero_grad()
+        loss.backward()
+        self.optimizer.step()
+        hits = (outputs.argmax(1) == targets).sum() if self.source.classes else 0
+        return loss.detach(), hits
 
     def _validation(self) -> dict[str, float]:
         outputs, targets = self.outputs()

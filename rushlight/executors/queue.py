@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import sys
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 from weakref import ref
 
@@ -20,6 +20,7 @@ from ..graph.node import STAND_IN, Node
 from ..graph.show import show
 from ..graph.walk import trace
 from .cpu import tiers
+from .observing import watched
 
 # Weak references to objects with a `.node` (storages) and with `.values` (tape entries), in recording order.
 values: list = []
@@ -56,6 +57,9 @@ def record(owner: Any) -> None:
 def overflow() -> None:
     """The queue has grown to its limit: run it when it holds too much, else let it grow further."""
     global limit
+    if watched.capture is not None and watched.capture.defers:
+        limit = len(values) + _STRIDE
+        return
     count = held = 0
     alive = []
     for reference_ in values:
@@ -72,8 +76,13 @@ def overflow() -> None:
 
 
 def realize(nodes: Iterable[Node] = ()) -> None:
-    """Compute everything that is recorded and still reachable, and `nodes`."""
+    """Compute everything that is recorded and still reachable, and `nodes`.
+
+    While a call is captured only a read, which asks for `nodes`, computes anything.
+    """
     global limit
+    if watched.capture is not None and watched.capture.postpones(nodes):
+        return
     with _lock:
         roots = [node for node in nodes if node.buffer is None]
         waiting = values[:]
@@ -104,6 +113,22 @@ def _add_saved(roots: list[Node]) -> None:
 
 def _run(roots: list[Node]) -> None:
     key, inputs, order = trace(roots)
+    program = program_of(key, inputs, order, roots)
+    Counters.runs += 1
+    try:
+        arrays = [node.buffer for node in inputs]
+        results = _observed(program, arrays, order) if observers else program.run(arrays)
+    except Exception as error:
+        # Nothing is lost: nodes keep their inputs, and whoever reads one of the others runs it by itself.
+        _locate(error, lines_of(order))
+        raise
+    for node, result in zip(roots, results):
+        node.buffer = result
+        node.inputs = ()
+
+
+def program_of(key: tuple, inputs: Sequence[Node], order: Sequence[Node], roots: Sequence[Node]) -> Any:
+    """The program of a traced graph, prepared unless its key was met before."""
     if settings.CHECK:
         check(order)
     if settings.SHOW:
@@ -114,17 +139,25 @@ def _run(roots: list[Node]) -> None:
             _programs.pop(next(iter(_programs)))
         Counters.compilations += 1
         program = _programs[key] = compile_graph(order, inputs, roots)
-    Counters.runs += 1
-    try:
-        arrays = [node.buffer for node in inputs]
-        results = _observed(program, arrays, order) if observers else program.run(arrays)
-    except Exception as error:
-        # Nothing is lost: nodes keep their inputs, and whoever reads one of the others runs it by itself.
-        _locate(error, order)
-        raise
-    for node, result in zip(roots, results):
-        node.buffer = result
-        node.inputs = ()
+    return program
+
+
+def replay(program: Any, arrays: list, lines: Mapping[int, tuple[str, int]]) -> list:
+    """Run a program that was captured, on the arrays of its inputs; `lines` as from `lines_of` its graph."""
+    with _lock:
+        Counters.runs += 1
+        try:
+            return program.run(arrays)
+        except Exception as error:
+            _locate(error, lines)
+            raise
+
+
+def lines_of(order: Sequence[Node]) -> dict[int, tuple[str, int]]:
+    """The user's line of each node that can fail when it is run, by its place."""
+    return {
+        place: node.line for place, node in enumerate(order) if node.prim.fallible and node.buffer is None
+    }
 
 
 def _observed(program: Any, arrays: list, order: list[Node]) -> list:
@@ -135,12 +168,12 @@ def _observed(program: Any, arrays: list, order: list[Node]) -> list:
     return program.run(arrays, note)
 
 
-def _locate(error: Exception, order: list[Node]) -> None:
+def _locate(error: Exception, lines: Mapping[int, tuple[str, int]]) -> None:
     """Add the user's line that recorded the failing operation to the message."""
     place = getattr(error, "place", None)
-    if place is None or not order[place].prim.fallible or not error.args:
+    if place is None or place not in lines or not error.args:
         return
-    file, line = order[place].line
+    file, line = lines[place]
     error.args = (f"{error.args[0]} (recorded at {file}:{line})", *error.args[1:])
 
 
@@ -157,4 +190,6 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=reset_after_fork)
 
 
-__all__ = ["Counters", "observers", "overflow", "realize", "record", "saves", "values"]
+__all__ = [
+    "Counters", "lines_of", "observers", "overflow", "program_of", "realize", "record", "replay", "saves", "values",
+]  # fmt: skip

@@ -15,9 +15,10 @@ from .. import dtypes
 from ..autograd.record import primitive, title
 from ..devices import CPU
 from ..dtypes import BOOL, FLOATING, DType, of_scalar, promote, result_type_of
-from ..graph.node import constant
+from ..executors.observing import unchanging, watched
+from ..graph.node import Node, constant, of_array
 from ..ops.elementwise import cast
-from ..tensor import Tensor, dtype_of, from_array, shape_of, wrap
+from ..tensor import Tensor, dtype_of, shape_of, wrap
 
 
 def is_number(value: Any) -> bool:
@@ -107,4 +108,16 @@ def lacking(kernel: str, tensor: Tensor) -> NotImplementedError:
 
 def number_tensor(value: Any) -> Tensor:
     """A 0-d tensor of a Python number, of its own dtype."""
-    return from_array(np.array(value), of_scalar(value))
+    return wrap(unchanging(of_array(np.array(value), of_scalar(value))))
+
+
+def given_node(array: np.ndarray, dtype: DType, data: Any) -> Node:
+    """The node of an array that was made from `data`; to a capture, Python's own numbers never change."""
+    node = of_array(array, dtype)
+    return unchanging(node) if watched.capture is not None and _python_alone(data) else node
+
+
+def _python_alone(data: Any) -> bool:
+    if isinstance(data, (list, tuple)):
+        return all(map(_python_alone, data))
+    return type(data) in (int, float, bool, complex, range)

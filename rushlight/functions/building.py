@@ -16,9 +16,10 @@ import numpy as np
 from ..autograd.entry import Op
 from ..autograd.record import operation
 from ..dtypes import INTEGRAL, int32, int64
-from ..graph.node import Node, constant
+from ..executors.observing import unchanging
+from ..graph.node import Node, constant, of_array
 from ..shapes import wrap_dim
-from ..tensor import Tensor, array_of, dtype_of, from_array, shape_of
+from ..tensor import Tensor, array_of, dtype_of, from_array, shape_of, wrap
 from .arguments import need_tensor, to_dtype
 from .creation import zeros
 from .indexing import index_select
@@ -201,7 +202,7 @@ def combinations(input: Tensor, r: int = 2, with_replacement: bool = False) -> T
         return input.new_empty(0)
     choose = itertools.combinations_with_replacement if with_replacement else itertools.combinations
     rows = np.array(list(choose(range(input.numel()), r)), dtype=np.int64).reshape(-1, r)
-    return reshape(index_select(input, 0, from_array(rows.reshape(-1))), rows.shape)
+    return reshape(index_select(input, 0, wrap(unchanging(of_array(rows.reshape(-1), int64)))), rows.shape)
 
 
 @function(method=False, out=False)

@@ -18,12 +18,13 @@ from ..autograd.record import alias as alias_tensor
 from ..autograd.record import edge_of
 from ..devices import META
 from ..dtypes import BOOL, COMPLEX, FLOATING, INTEGRAL, DType, int64, of_scalar
+from ..executors.observing import unchanging
 from ..graph.node import Node, constant, of_array
 from ..graph.node import stand_in as value_unknown
 from ..memory import Storage
 from ..shapes import check_sizes, sizes_from
-from ..tensor import Tensor, array_of, dtype_of, from_array, node_of, on_storage, shape_of, wrap
-from .arguments import is_number, need_tensor, plain, to_dtype
+from ..tensor import Tensor, array_of, dtype_of, node_of, on_storage, shape_of, wrap
+from .arguments import given_node, is_number, need_tensor, plain, to_dtype
 from .register import function
 from .shaping import clone, contiguous, permuted
 
@@ -132,6 +133,11 @@ def array_from(data: Any, dtype: DType | None) -> tuple[np.ndarray, DType]:
     return _cast(array, kind), kind
 
 
+def _node_of_data(data: Any, dtype: DType | None) -> Node:
+    """A node of numbers, nested lists, arrays or tensors; to a capture, Python's own numbers never change."""
+    return given_node(*array_from(data, dtype), data)
+
+
 def _whole(value: Any, kind: DType) -> Any:
     value = plain(value)
     bits = 8 * kind.itemsize
@@ -188,8 +194,7 @@ def tensor(
         )
         if data._storage.device is META:
             return placed(node_of(data), META, requires_grad)
-    array, kind = array_from(data, dtype)
-    return placed(of_array(array, kind), device, requires_grad)
+    return placed(_node_of_data(data, dtype), device, requires_grad)
 
 
 @function(method=False, out=False)
@@ -474,8 +479,7 @@ def new_tensor(
 ) -> Tensor:
     """A copy of data with self's dtype and device. Source: torch.Tensor.new_tensor."""
     where = self._storage.device if device is None else device
-    array, kind = array_from(data, dtype or dtype_of(self))
-    return placed(of_array(array, kind), where, requires_grad)
+    return placed(_node_of_data(data, dtype or dtype_of(self)), where, requires_grad)
 
 
 Tensor.new_full = new_full  # type: ignore[attr-defined]
@@ -580,11 +584,13 @@ def _steps(start: Any, end: Any, step: Any, kind: DType) -> Node:
     if whole:
         start, end, step = int(start), int(end), int(step)
         count = max(0, -(-(end - start) // step))
-        return of_array((start + step * np.arange(count, dtype=np.int64)).astype(kind.numpy), kind)
+        return unchanging(
+            of_array((start + step * np.arange(count, dtype=np.int64)).astype(kind.numpy), kind)
+        )
     count = math.ceil((end - start) / step)
     wide = np.float64 if kind.itemsize > 4 or kind.category < FLOATING else np.float32
     values = start + np.arange(count, dtype=np.float64) * step
-    return of_array(values.astype(wide).astype(kind.numpy), kind)
+    return unchanging(of_array(values.astype(wide).astype(kind.numpy), kind))
 
 
 @function("range", method=False)
@@ -609,7 +615,7 @@ def range_(
     _check_range(start, end, step)
     count = int((end - start) / step) + 1
     values = start + np.arange(count, dtype=np.float64) * step
-    return placed(of_array(values.astype(kind.numpy), kind), device, requires_grad)
+    return placed(unchanging(of_array(values.astype(kind.numpy), kind)), device, requires_grad)
 
 
 @function(method=False)
@@ -632,7 +638,7 @@ def linspace(
     kind = dtype or (
         dtypes.COMPLEX_OF[dtypes.get_default_dtype()] if complex_ends else dtypes.get_default_dtype()
     )
-    return placed(of_array(_spaced(start, end, steps, kind), kind), device, requires_grad)
+    return placed(unchanging(of_array(_spaced(start, end, steps, kind), kind)), device, requires_grad)
 
 
 def _spaced(start: Any, end: Any, steps: int, kind: DType) -> np.ndarray:
@@ -679,7 +685,7 @@ def logspace(
         raise RuntimeError("number of steps must be non-negative")
     exponents = np.linspace(start, end, steps)
     values = np.power(complex(base) if kind.category == COMPLEX else float(base), exponents)
-    return placed(of_array(values.astype(kind.numpy), kind), device, requires_grad)
+    return placed(unchanging(of_array(values.astype(kind.numpy), kind)), device, requires_grad)
 
 
 @function(method=False)
@@ -698,7 +704,7 @@ def eye(
     if n < 0 or m < 0:
         raise RuntimeError(f"n must be greater or equal to 0, got {min(n, m)}")
     kind = dtype or dtypes.get_default_dtype()
-    return placed(of_array(np.eye(n, m).astype(kind.numpy), kind), device, requires_grad)
+    return placed(unchanging(of_array(np.eye(n, m).astype(kind.numpy), kind)), device, requires_grad)
 
 
 @function(method=False)
@@ -706,7 +712,7 @@ def tril_indices(
     row: int, col: int, offset: int = 0, *, dtype: DType = int64, device: Any = None, layout: Any = None
 ) -> Tensor:
     """Positions on and below a diagonal: (2, k). Source: torch.tril_indices."""
-    return from_array(np.stack(np.tril_indices(row, offset, col)).astype(dtype.numpy), dtype)
+    return wrap(unchanging(of_array(np.stack(np.tril_indices(row, offset, col)).astype(dtype.numpy), dtype)))
 
 
 @function(method=False)
@@ -714,7 +720,7 @@ def triu_indices(
     row: int, col: int, offset: int = 0, *, dtype: DType = int64, device: Any = None, layout: Any = None
 ) -> Tensor:
     """Positions on and above a diagonal: (2, k). Source: torch.triu_indices."""
-    return from_array(np.stack(np.triu_indices(row, offset, col)).astype(dtype.numpy), dtype)
+    return wrap(unchanging(of_array(np.stack(np.triu_indices(row, offset, col)).astype(dtype.numpy), dtype)))
 
 
 # ---------------------------------------------------------------- interchange

@@ -14,7 +14,7 @@ import numpy as np
 from ..autograd.record import operation, title
 from ..dtypes import FLOATING, int64
 from ..errors import ShapeError
-from ..graph.node import Node, constant, of_array
+from ..graph.node import Node, constant, of_fixed
 from ..ops.contraction import transposed
 from ..ops.indexing import put, take
 from ..ops.movement import concat
@@ -256,7 +256,7 @@ def cdist(
 def _pairs(n: int) -> tuple[Node, Node]:
     """The two positions of every pair of n rows, in order."""
     first, second = np.triu_indices(n, 1)
-    return of_array(first.astype(np.int64), int64), of_array(second.astype(np.int64), int64)
+    return of_fixed(first.astype(np.int64), int64), of_fixed(second.astype(np.int64), int64)
 
 
 def _pair_differences(x: Node) -> Node:

@@ -9,13 +9,15 @@ from __future__ import annotations
 
 import math
 import warnings
+from collections.abc import Callable
 
 import numpy as np
 
 from ..autograd.record import in_place, title
 from ..dtypes import FLOATING
-from ..random.generator import default_generator
-from ..tensor import Tensor, contiguous_of, dtype_of, from_array, layout_of, shape_of
+from ..random.drawing import drawn_together
+from ..random.mt19937 import Stream
+from ..tensor import Tensor, contiguous_of, dtype_of, layout_of, shape_of
 from .arguments import need_tensor
 from .register import FUNCTIONS
 
@@ -27,15 +29,14 @@ def _check(p: float, error: type[Exception] = ValueError) -> None:
         raise error(f"dropout probability has to be between 0 and 1, but got {p}")
 
 
-def _kept(input: Tensor, keep: float, shape: tuple[int, ...]) -> np.ndarray:
-    """1 with probability `keep`, else 0, drawn in the order in which the input's elements stand in memory."""
+def _kept(input: Tensor, keep: float, shape: tuple[int, ...]) -> Callable[[Stream], np.ndarray]:
+    """Draws 1 with probability `keep`, else 0, in the order in which the input's elements stand in memory."""
     kind = dtype_of(input)
-    stream = default_generator.stream
     if shape != shape_of(input) or contiguous_of(input):
-        return stream.bernoulli(keep, shape, kind)
+        return lambda stream: stream.bernoulli(keep, shape, kind)
     order = _slowest_first(shape, layout_of(input)[0])
-    drawn = stream.bernoulli(keep, tuple(shape[d] for d in order), kind)
-    return drawn.transpose(np.argsort(order))
+    sizes, back = tuple(shape[d] for d in order), np.argsort(order)
+    return lambda stream: stream.bernoulli(keep, sizes, kind).transpose(back)
 
 
 def _slowest_first(shape: tuple[int, ...], strides: tuple[int, ...]) -> list[int]:
@@ -65,14 +66,20 @@ def _noise(input: Tensor, p: float, by_channel: bool, alpha: bool) -> tuple[Tens
             )
         shape = (*shape[:2], *(1,) * (len(shape) - 2))
     keep = 1 - p
-    mask = _kept(input, keep, shape)
-    wide = mask if mask.dtype.itemsize >= 4 else mask.astype(np.float32)
-    if not alpha:
-        return from_array((wide / wide.dtype.type(keep)).astype(mask.dtype, copy=False), kind), None
-    a = 1 / math.sqrt((_SATURATION * _SATURATION * p + 1) * keep)
-    rounded = (wide - 1) * wide.dtype.type(_SATURATION * a) + wide.dtype.type(_SATURATION * a * p)
-    summand = from_array(rounded.astype(mask.dtype, copy=False), kind)
-    return from_array((wide * wide.dtype.type(a)).astype(mask.dtype, copy=False), kind), summand
+    kept = _kept(input, keep, shape)
+
+    def draw(stream: Stream) -> list[np.ndarray]:
+        mask = kept(stream)
+        wide = mask if mask.dtype.itemsize >= 4 else mask.astype(np.float32)
+        number = wide.dtype.type
+        if not alpha:
+            return [(wide / number(keep)).astype(mask.dtype, copy=False)]
+        a = 1 / math.sqrt((_SATURATION * _SATURATION * p + 1) * keep)
+        summand = (wide - 1) * number(_SATURATION * a) + number(_SATURATION * a * p)
+        return [x.astype(mask.dtype, copy=False) for x in (wide * number(a), summand)]
+
+    factor, *summand = drawn_together(None, draw, kind)
+    return factor, summand[0] if summand else None
 
 
 def _dropped(

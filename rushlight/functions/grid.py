@@ -18,7 +18,7 @@ from ..autograd.record import operation, title
 from ..dtypes import FLOATING, from_numpy, int64
 from ..errors import DTypeError, ShapeError
 from ..graph.gradient import pullback
-from ..graph.node import Node, constant, of_array
+from ..graph.node import Node, constant, of_fixed
 from ..ops.indexing import take
 from ..ops.movement import concat
 from ..tensor import Tensor, dtype_of, shape_of
@@ -288,7 +288,7 @@ def _base_positions(sizes: tuple, align: bool, kind: type) -> np.ndarray:
 def _affine(theta: Node, sizes: tuple, align: bool) -> Node:
     kind = np.float64 if theta.dtype.name == "float64" else np.float32
     array = _base_positions(sizes, align, kind)
-    base = of_array(array, from_numpy(array.dtype))
+    base = of_fixed(array, from_numpy(array.dtype))
     if base.dtype is not theta.dtype:
         base = base.cast(theta.dtype)
     N, rank = theta.shape[0], len(sizes)

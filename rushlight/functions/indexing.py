@@ -13,14 +13,16 @@ import numpy as np
 
 from ..autograd.record import check_writable, in_place, overwrite, primitive, view
 from ..devices import META
-from ..dtypes import INTEGRAL, int32, int64, uint8
+from ..dtypes import INTEGRAL, from_numpy, int32, int64, uint8
 from ..dtypes import bool as bool_dtype
+from ..executors.observing import unchanging
+from ..graph.node import of_array
 from ..ops import indexing as ops
 from ..ops import movement
 from ..ops.indexing import taken_shape
 from ..shapes import broadcast, broadcast_all, wrap_dim
-from ..tensor import Tensor, array_of, dtype_of, from_array, shape_of
-from .arguments import is_number, tensor_of, to_dtype
+from ..tensor import Tensor, array_of, dtype_of, from_array, shape_of, wrap
+from .arguments import given_node, is_number, tensor_of, to_dtype
 from .register import function
 from .shaping import expand, permuted, sliced
 
@@ -120,7 +122,7 @@ class Reading:
 
 
 def _tensor(array: np.ndarray) -> Tensor:
-    return from_array(np.ascontiguousarray(array, dtype=np.int64), int64)
+    return wrap(unchanging(of_array(np.ascontiguousarray(array, dtype=np.int64), int64)))
 
 
 def _consumes(item: Any) -> int:
@@ -152,9 +154,10 @@ def _item(item: Any) -> Any:
             return int(array_of(item))
         return item
     if isinstance(item, (list, tuple, range)):
-        item = np.array([int(array_of(i)) if isinstance(i, Tensor) and not shape_of(i) else i for i in item])
-        if not item.size:
-            item = item.astype(np.int64)
+        array = np.array([int(array_of(i)) if isinstance(i, Tensor) and not shape_of(i) else i for i in item])
+        if not array.size:
+            array = array.astype(np.int64)
+        return wrap(given_node(array, from_numpy(array.dtype), item))
     if isinstance(item, np.ndarray):
         return from_array(np.array(item))
     if isinstance(item, np.bool_):
@@ -235,7 +238,8 @@ def _value(target: Tensor, value: Any) -> Tensor:
     if is_number(value):
         return tensor_of(value, dtype, target._storage.device)
     if isinstance(value, (np.ndarray, list, tuple)):
-        return to_dtype(from_array(np.array(value)), dtype)
+        array = np.array(value)
+        return to_dtype(wrap(given_node(array, from_numpy(array.dtype), value)), dtype)
     raise TypeError(f"can't assign a {type(value).__name__} to a torch.{dtype.name} tensor")
 
 

@@ -1,6 +1,7 @@
 """Checks of values: at the call when the numbers are known by then, else when they are computed.
 
-Nothing here makes a computation happen. A view of numbers that are there counts as known.
+Nothing here makes a computation happen. A view of numbers that are there counts as known. To a capture only numbers
+that never change are known: others are checked by its program, each time.
 """
 
 from __future__ import annotations
@@ -8,13 +9,17 @@ from __future__ import annotations
 import numpy as np
 
 from ..autograd.record import primitive
+from ..executors.observing import watched
 from ..ops import checking
 from ..tensor import Tensor, node_of
 
 
 def known(tensor: Tensor) -> np.ndarray | None:
     """The numbers, which nobody may write to, if they have been computed already."""
-    buffer = node_of(tensor).buffer
+    node = node_of(tensor)
+    buffer = node.buffer
+    if watched.capture is not None and not watched.capture.knows(node):
+        return None
     view = tensor._view
     if buffer is None and view is not None:
         base = tensor._storage.node

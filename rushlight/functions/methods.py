@@ -18,6 +18,7 @@ from ..autograd.record import alias as alias_tensor
 from ..autograd.record import check_writable, edge_of, overwrite
 from ..devices import CPU, META
 from ..dtypes import FLOATING, INTEGRAL, DType
+from ..executors.observing import watched
 from ..graph.node import of_array
 from ..graph.node import stand_in as value_unknown
 from ..layouts import Named, preserve_format
@@ -86,6 +87,8 @@ def grad_fn(self: Tensor) -> Any:
 
 
 def _get_grad(self: Tensor) -> Any:
+    if watched.capture is not None:
+        watched.capture.meets_gradient(self)
     grad = self._grad
     if grad is None and not is_leaf(self) and not retains_grad(self):
         warnings.warn(
@@ -99,6 +102,8 @@ def _get_grad(self: Tensor) -> Any:
 
 
 def _set_grad(self: Tensor, value: Any) -> None:
+    if watched.capture is not None:
+        watched.capture.meets_gradient(self, cleared=True)
     if value is not None:
         if not isinstance(value, Tensor):
             raise TypeError(

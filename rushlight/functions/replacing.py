@@ -11,8 +11,12 @@ import numpy as np
 
 from ..autograd.entry import Op
 from ..autograd.record import check_writable, operation, overwrite
+from ..dtypes import bool as bool_dtype
+from ..executors.observing import unchanging
+from ..graph.node import of_array
 from ..shapes import wrap_dim
-from ..tensor import Tensor, dtype_of, from_array, shape_of
+from ..tensor import Tensor, dtype_of, shape_of
+from ..tensor import wrap as tensor_of_node
 from .arguments import to_dtype
 from .masking import masked_fill
 from .register import function
@@ -94,7 +98,7 @@ def fill_diagonal_(self: Tensor, fill_value: Any, wrap: bool = False) -> Tensor:
     mask = np.zeros(shape, bool)
     step = sum(math.prod(shape[d + 1 :]) for d in range(len(shape)))
     mask.reshape(-1)[: None if wrap else min(shape) * step : step] = True
-    overwrite(self, masked_fill(self, from_array(mask), fill_value))
+    overwrite(self, masked_fill(self, tensor_of_node(unchanging(of_array(mask, bool_dtype))), fill_value))
     return self
 
 

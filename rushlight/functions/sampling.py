@@ -5,6 +5,7 @@ Numbers are drawn when the call is made, so their order is the program's order. 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -15,16 +16,19 @@ from ..autograd.record import check_writable, operation, overwrite
 from ..devices import META
 from ..dtypes import DType, float32, int64
 from ..graph.node import constant
-from ..random.generator import default_generator, stream_of
+from ..random.drawing import drawn
+from ..random.generator import stream_of
 from ..random.mt19937 import Stream
 from ..shapes import check_sizes, sizes_from
 from ..tensor import Tensor, array_of, contiguous_of, dtype_of, from_array, shape_of
 from .creation import placed, wants_grad
 from .register import function
 
+Drawing = Callable[[Stream], np.ndarray]
 
-def _made(array: np.ndarray, dtype: DType, device: Any, requires_grad: bool) -> Tensor:
-    made = from_array(array, dtype)
+
+def _made(generator: Any, draw: Any, dtype: DType, device: Any, requires_grad: bool) -> Tensor:
+    made = drawn(generator, draw, dtype)
     if device is not None and devices.resolve(device) is META:
         from_node = made._storage.node
         assert from_node is not None
@@ -55,7 +59,7 @@ def rand(
     """Uniform numbers in [0, 1). Source: torch.rand."""
     kind = dtype or dtypes.get_default_dtype()
     shape = _sizes(size, kwargs, "rand")
-    return _made(stream_of(generator).uniform(shape, kind), kind, device, requires_grad)
+    return _made(generator, lambda s: s.uniform(shape, kind), kind, device, requires_grad)
 
 
 @function(method=False)
@@ -73,7 +77,7 @@ def randn(
     """Normal numbers of mean 0 and variance 1. Source: torch.randn."""
     kind = dtype or dtypes.get_default_dtype()
     shape = _sizes(size, kwargs, "randn")
-    return _made(stream_of(generator).normal(shape, kind), kind, device, requires_grad)
+    return _made(generator, lambda s: s.normal(shape, kind), kind, device, requires_grad)
 
 
 @function(method=False)
@@ -100,7 +104,7 @@ def randint(
     shape = check_sizes(sizes_from((size,)))
     kind = dtype or int64
     low, high = int(low or 0), int(high)
-    return _made(stream_of(generator).randint(low, high, shape, kind), kind, device, requires_grad)
+    return _made(generator, lambda s: s.randint(low, high, shape, kind), kind, device, requires_grad)
 
 
 @function(method=False)
@@ -116,7 +120,7 @@ def randperm(
 ) -> Tensor:
     """The numbers 0, ..., n - 1 in random order. Source: torch.randperm."""
     kind = dtype or int64
-    return _made(stream_of(generator).randperm(n, kind), kind, device, requires_grad)
+    return _made(generator, lambda s: s.randperm(n, kind), kind, device, requires_grad)
 
 
 def _like(name: str, draw: Any) -> Any:
@@ -133,7 +137,8 @@ def _like(name: str, draw: Any) -> Any:
     ) -> Tensor:
         kind = dtype or dtype_of(input)
         where = input._storage.device if device is None else device
-        return _made(draw(stream_of(generator), shape_of(input), kind), kind, where, requires_grad)
+        shape = shape_of(input)
+        return _made(generator, lambda s: draw(s, shape, kind), kind, where, requires_grad)
 
     make.__name__ = name
     make.__doc__ = (
@@ -166,7 +171,8 @@ def randint_like(
     low, high = (int(n) for n in (low, high))
     kind = dtype or dtype_of(input)
     where = input._storage.device if device is None else device
-    return _made(stream_of(generator).randint(low, high, shape_of(input), kind), kind, where, requires_grad)
+    shape = shape_of(input)
+    return _made(generator, lambda s: s.randint(low, high, shape, kind), kind, where, requires_grad)
 
 
 @function(method=False)
@@ -185,19 +191,16 @@ def normal(
     """Normal numbers of a mean and a standard deviation, each a number or a tensor. Source: torch.normal."""
     if size is not None:
         kind = dtype or dtypes.get_default_dtype()
-        return _made(
-            stream_of(generator).normal(sizes_from((size,)), kind, mean, std), kind, device, requires_grad
-        )
+        shape = sizes_from((size,))
+        return _made(generator, lambda s: s.normal(shape, kind, mean, std), kind, device, requires_grad)
     if isinstance(std, Tensor) and bool((std < 0).any()):
         raise RuntimeError("normal expects all elements of std >= 0.0")
-    shape = (
-        (mean + std).shape
-        if isinstance(mean, Tensor) and isinstance(std, Tensor)
-        else (mean if isinstance(mean, Tensor) else std).shape
-    )
+    both = isinstance(mean, Tensor) and isinstance(std, Tensor)
+    like = mean + std if both else mean if isinstance(mean, Tensor) else std
+    shape = shape_of(like)
     kind = dtype_of(mean if isinstance(mean, Tensor) else std)
-    drawn = from_array(stream_of(generator).normal(tuple(shape), kind), kind)
-    return _without_gradient("NormalBackward3", (drawn * std + mean).detach(), mean, std)
+    unit = drawn(generator, lambda s: s.normal(shape, kind), kind)
+    return _without_gradient("NormalBackward3", (unit * std + mean).detach(), mean, std)
 
 
 def _without_gradient(name: str, drawn: Tensor, *inputs: Any) -> Tensor:
@@ -215,10 +218,11 @@ def bernoulli(input: Tensor, p: Any = None, *, generator: Any = None) -> Tensor:
     """1 with the probability that each element gives (or `p`), else 0. Source: torch.bernoulli."""
     kind = dtype_of(input)
     if p is not None:
-        drawn = stream_of(generator).bernoulli(float(p), shape_of(input), kind)
+        chance, shape = float(p), shape_of(input)
+        made = drawn(generator, lambda s: s.bernoulli(chance, shape, kind), kind)
     else:
-        drawn = stream_of(generator).bernoulli_from(array_of(input))
-    return _without_gradient("BernoulliBackward0", from_array(drawn, kind), input)
+        made = from_array(stream_of(generator).bernoulli_from(array_of(input)), kind)
+    return _without_gradient("BernoulliBackward0", made, input)
 
 
 @function()
@@ -256,80 +260,84 @@ def sample_dirichlet(input: Tensor, generator: Any = None) -> Tensor:
 # ---------------------------------------------------------------- in place
 
 
-def _drawn_into(self: Tensor, name: str, array: np.ndarray) -> Tensor:
-    check_writable(self, name)
-    if self._storage.device is META:
-        return self
-    overwrite(self, from_array(np.asarray(array).astype(dtype_of(self).numpy, copy=False), dtype_of(self)))
-    return self
-
-
 def _filling(name: str, draw: Any, source: str) -> None:
     def fill(self: Tensor, *args: Any, generator: Any = None, **kwargs: Any) -> Tensor:
+        check_writable(self, name)
         if self._storage.device is META:  # nothing to fill, and PyTorch draws nothing either
-            check_writable(self, name)
             return self
-        return _drawn_into(self, name, draw(stream_of(generator), self, *args, **kwargs))
+        kind = dtype_of(self)
+        make = draw(self, *args, **kwargs)
+        overwrite(self, drawn(generator, lambda s: np.asarray(make(s)).astype(kind.numpy, copy=False), kind))
+        return self
 
     fill.__name__ = name
     fill.__doc__ = f"Fill with {source}. Source: torch.Tensor.{name}."
     setattr(Tensor, name, fill)
 
 
-def _uniform(s: Stream, t: Tensor, from_: float = 0, to: float = 1, **named: Any) -> np.ndarray:
-    return s.uniform(shape_of(t), dtype_of(t), named.get("from", from_), to)
+# Each gives, for a tensor and the method's arguments, what draws its numbers from a stream.
 
 
-def _normal(s: Stream, t: Tensor, mean: float = 0, std: float = 1) -> np.ndarray:
-    return s.normal(shape_of(t), dtype_of(t), mean, std, contiguous=contiguous_of(t))
+def _uniform(t: Tensor, from_: float = 0, to: float = 1, **named: Any) -> Drawing:
+    shape, kind, low = shape_of(t), dtype_of(t), named.get("from", from_)
+    return lambda s: s.uniform(shape, kind, low, to)
 
 
-def _random(
-    s: Stream, t: Tensor, from_: int | None = None, to: int | None = None, **named: Any
-) -> np.ndarray:
+def _normal(t: Tensor, mean: float = 0, std: float = 1) -> Drawing:
+    shape, kind, contiguous = shape_of(t), dtype_of(t), contiguous_of(t)
+    return lambda s: s.normal(shape, kind, mean, std, contiguous=contiguous)
+
+
+def _random(t: Tensor, from_: int | None = None, to: int | None = None, **named: Any) -> Drawing:
     from_ = named.get("from", from_)
-    kind = dtype_of(t)
+    shape, kind = shape_of(t), dtype_of(t)
     if from_ is None and to is None:
-        return s.random(shape_of(t), kind)
+        return lambda s: s.random(shape, kind)
     if to is None and "from" not in named:
         from_, to = 0, from_
-    return s.randint(int(from_ or 0), None if to is None else int(to), shape_of(t), kind)
+    low, high = int(from_ or 0), None if to is None else int(to)
+    return lambda s: s.randint(low, high, shape, kind)
 
 
-def _bernoulli(s: Stream, t: Tensor, p: Any = 0.5) -> np.ndarray:
-    kind = dtype_of(t)
+def _bernoulli(t: Tensor, p: Any = 0.5) -> Drawing:
+    shape, kind = shape_of(t), dtype_of(t)
     if isinstance(p, Tensor):
-        drawn = s.bernoulli_from(np.broadcast_to(array_of(p), shape_of(t)))
-        return drawn.astype(kind.numpy)
-    return s.bernoulli(float(p), shape_of(t), kind)
+        chances = np.broadcast_to(array_of(p), shape)
+        return lambda s: s.bernoulli_from(chances)
+    chance = float(p)
+    return lambda s: s.bernoulli(chance, shape, kind)
+
+
+def _exponential(t: Tensor, lambd: float = 1.0) -> Drawing:
+    shape, kind = shape_of(t), dtype_of(t)
+    return lambda s: s.exponential(shape, kind, lambd)
+
+
+def _geometric(t: Tensor, p: float) -> Drawing:
+    shape, kind = shape_of(t), dtype_of(t)
+    return lambda s: s.geometric(p, shape, kind)
+
+
+def _cauchy(t: Tensor, median: float = 0.0, sigma: float = 1.0) -> Drawing:
+    shape, kind = shape_of(t), dtype_of(t)
+    return lambda s: s.cauchy(shape, kind, median, sigma)
+
+
+def _log_normal(t: Tensor, mean: float = 1.0, std: float = 2.0) -> Drawing:
+    shape, kind = shape_of(t), dtype_of(t)
+    return lambda s: s.log_normal(shape, kind, mean, std)
 
 
 _filling("uniform_", _uniform, "uniform numbers in [from, to)")
 _filling("normal_", _normal, "normal numbers of `mean` and `std`")
 _filling("random_", _random, "whole numbers in [from, to), by default all that the dtype counts")
 _filling("bernoulli_", _bernoulli, "1 with probability p, else 0")
-_filling(
-    "exponential_",
-    lambda s, t, lambd=1.0: s.exponential(shape_of(t), dtype_of(t), lambd),
-    "exponential numbers of rate lambd",
-)
-_filling(
-    "geometric_",
-    lambda s, t, p: s.geometric(p, shape_of(t), dtype_of(t)),
-    "geometric numbers of probability p",
-)
-_filling(
-    "cauchy_",
-    lambda s, t, median=0.0, sigma=1.0: s.cauchy(shape_of(t), dtype_of(t), median, sigma),
-    "Cauchy numbers",
-)
-_filling(
-    "log_normal_",
-    lambda s, t, mean=1.0, std=2.0: s.log_normal(shape_of(t), dtype_of(t), mean, std),
-    "numbers whose logarithm is normal",
-)
+_filling("exponential_", _exponential, "exponential numbers of rate lambd")
+_filling("geometric_", _geometric, "geometric numbers of probability p")
+_filling("cauchy_", _cauchy, "Cauchy numbers")
+_filling("log_normal_", _log_normal, "numbers whose logarithm is normal")
 
 
 def dropout_mask(shape: tuple[int, ...], keep: float) -> Tensor:
     """1 with probability `keep`, else 0, float32, off the tape: what dropout multiplies by."""
-    return from_array(default_generator.stream.bernoulli(keep, shape, float32), float32)
+    return drawn(None, lambda s: s.bernoulli(keep, shape, float32), float32)

@@ -11,9 +11,9 @@ from typing import Any
 from ..autograd.record import operation
 from ..dtypes import DType
 from ..graph.node import Node
-from ..random.generator import default_generator
+from ..random.drawing import drawn
 from ..shapes import wrap_dim
-from ..tensor import Tensor, dtype_of, from_array, shape_of
+from ..tensor import Tensor, dtype_of, shape_of
 from .arguments import need_tensor, to_dtype
 from .creation import arange
 from .opmath import need_floating, widened
@@ -129,8 +129,9 @@ def gumbel_softmax(
     if eps != 1e-10:
         warnings.warn("`eps` parameter is deprecated and has no effect.", stacklevel=2)
     dtype = dtype_of(need_floating("gumbel_softmax", logits, "exponential_cpu"))
-    drawn = from_array(default_generator.stream.exponential(shape_of(logits), dtype, 1.0), dtype)
-    soft = top_softmax((logits - drawn.log()) / tau, dim)
+    shape = shape_of(logits)
+    waits = drawn(None, lambda stream: stream.exponential(shape, dtype, 1.0), dtype)
+    soft = top_softmax((logits - waits.log()) / tau, dim)
     if not hard:
         return soft
     dim = wrap_dim(dim, soft.dim())

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from ..dtypes import BOOL, COMPLEX, INTEGRAL, from_numpy
-from ..graph.node import Node, of_array
+from ..graph.node import Node, of_fixed
 from ..tensor import Tensor, dtype_of
 
 
@@ -124,6 +124,6 @@ def table(make: Callable) -> Callable:
     def node(*args: Any) -> Node:
         array = np.ascontiguousarray(make(*args))
         array.flags.writeable = False
-        return of_array(array, from_numpy(array.dtype))
+        return of_fixed(array, from_numpy(array.dtype))
 
     return node

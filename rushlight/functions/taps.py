@@ -15,7 +15,7 @@ import numpy as np
 
 from ..autograd.entry import Op
 from ..dtypes import DType, from_numpy
-from ..graph.node import Node, constant, of_array
+from ..graph.node import Node, constant, of_fixed
 from ..ops.indexing import put, take
 from .opmath import widened
 
@@ -77,7 +77,7 @@ def _nodes(taps: Taps, dtype: DType) -> _Nodes:
 
 def _frozen(array: np.ndarray) -> Node:
     array.flags.writeable = False
-    return of_array(array, from_numpy(array.dtype))
+    return of_fixed(array, from_numpy(array.dtype))
 
 
 def _applied(x: Node, dim: int, taps: _Nodes) -> Node:

@@ -118,6 +118,7 @@ class Source:
 
 BUFFER = Source("buffer")
 CONSTANT = Source("constant")
+FIXED = Source("fixed")
 STAND_IN = Source("stand_in")
 
 # Constants by (value, dtype); those that are no plain number by their text.
@@ -129,6 +130,13 @@ _KEPT = 1 << 14
 def of_array(array: np.ndarray, dtype: DType) -> Node:
     """A node that holds `array`, which nobody may write to from now on."""
     node = Node(BUFFER, (), (), array.shape, dtype)
+    node.buffer = array
+    return node
+
+
+def of_fixed(array: np.ndarray, dtype: DType) -> Node:
+    """A node for a table that is kept: its numbers follow from the operation's own parameters, whoever asks."""
+    node = Node(FIXED, (), (), array.shape, dtype)
     node.buffer = array
     return node
 

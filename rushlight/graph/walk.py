@@ -6,16 +6,16 @@ wiring, never a buffer. Nothing is kept for the key while recording; one walk ov
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 from .node import CONSTANT, Node
 
 
-def trace(roots: Iterable[Node]) -> tuple[tuple, list[Node], list[Node]]:
+def trace(roots: Iterable[Node], given: Collection[Node] = ()) -> tuple[tuple, list[Node], list[Node]]:
     """(key, inputs, order) of the graph that computes `roots`.
 
-    `inputs` are the computed nodes it reads, in the order the key counts them. `order` holds every node, inputs
-    too, each after what it needs.
+    `inputs` are the computed nodes it reads, in the order the key counts them, and those of `given`, which will have
+    been computed when the graph runs. `order` holds every node, inputs too, each after what it needs.
     """
     index: dict[Node, int] = {}  # insertion order is the running order
     signature: list = []
@@ -30,7 +30,7 @@ def trace(roots: Iterable[Node]) -> tuple[tuple, list[Node], list[Node]]:
             if node in index:
                 pop()
                 continue
-            if node.buffer is not None:
+            if node.buffer is not None or given and node in given:
                 pop()
                 index[node] = len(index)
                 if node.prim is CONSTANT:

@@ -4,6 +4,7 @@ Layers live in modules/, one file for each kind as in torch.nn.modules; function
 computations as functions; utils/ works on finished modules, parallel/ spreads them over devices.
 """
 
+from ..executors.observing import witnesses
 from . import attention, functional, grad, init, modules, parallel, parameter, utils
 from .modules import (
     CELU,
@@ -380,3 +381,6 @@ def factory_kwargs(kwargs):
                 raise TypeError(f"{name} specified twice, in **kwargs and in factory_kwargs")
             gathered[name] = kwargs[name]
     return gathered
+
+
+witnesses += ["rushlight.nn.watching", "rushlight.nn.compiled"]

@@ -1,5 +1,6 @@
 """Optimizers and learning-rate schedules: `torch.optim`."""
 
+from ..executors.observing import witnesses
 from . import lr_scheduler, swa_utils
 from .accumulating import Adadelta, Adagrad, RMSprop
 from .adam import Adam, AdamW
@@ -10,3 +11,5 @@ from .matrices import Adafactor, Muon
 from .optimizer import Optimizer
 from .sgd import SGD
 from .sparse_adam import SparseAdam
+
+witnesses.append("rushlight.optim.watching")

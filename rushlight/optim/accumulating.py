@@ -7,13 +7,9 @@ from typing import Any
 from .. import functions as fn
 from ..graph.node import Node
 from ..tensor import Tensor, node_of
-from .optimizer import Updating, check_range, next_step, number, scalar, zero_step
-
-
-def decayed(p: Node, g: Node, group: dict[str, Any]) -> Node:
-    """The gradient with weight decay added."""
-    decay = group["weight_decay"]
-    return g if decay == 0 else g + p * scalar(number(decay), p.dtype)
+from .clock import number
+from .decay import decay_of, decayed
+from .optimizer import Updating, check_range, zero_step
 
 
 class Adagrad(Updating):
@@ -67,14 +63,19 @@ class Adagrad(Updating):
         start = complex(start, start) if p.is_complex() else start
         return {"step": zero_step(), "sum": fn.full_like(p, start)}
 
+    counts = ("step",)
+
+    def numbers(self, group: dict[str, Any], counts: dict[str, float]) -> dict[str, Any]:
+        counts["step"] = step = counts["step"] + 1
+        rate = number(group["lr"]) / (1.0 + (step - 1) * group["lr_decay"])
+        return {"decay": decay_of(group), "rate": rate, "eps": float(group["eps"])}
+
     def update(
-        self, p: Node, g: Node, held: dict[str, Any], group: dict[str, Any]
+        self, p: Node, g: Node, held: dict[str, Any], n: dict[str, Any]
     ) -> tuple[Node, dict[str, Node]]:
-        step = next_step(held)
-        g = decayed(p, g, group)
-        rate = number(group["lr"]) / (1 + (step - 1) * group["lr_decay"])
+        g = decayed(p, g, n)
         total = node_of(held["sum"]) + g * g
-        return p - g / (total.sqrt() + scalar(group["eps"], p.dtype)) * scalar(rate, p.dtype), {"sum": total}
+        return p - g / (total.sqrt() + n["eps"]) * n["rate"], {"sum": total}
 
 
 class Adadelta(Updating):
@@ -118,18 +119,28 @@ class Adadelta(Updating):
     def init_state(self, p: Tensor, group: dict[str, Any]) -> dict[str, Any]:
         return {"step": zero_step(), "square_avg": fn.zeros_like(p), "acc_delta": fn.zeros_like(p)}
 
+    counts = ("step",)
+
+    def numbers(self, group: dict[str, Any], counts: dict[str, float]) -> dict[str, Any]:
+        counts["step"] += 1
+        rho = float(group["rho"])
+        return {
+            "decay": decay_of(group),
+            "rho": rho,
+            "rest": 1 - rho,
+            "eps": float(group["eps"]),
+            "rate": float(number(group["lr"])),
+        }
+
     def update(
-        self, p: Node, g: Node, held: dict[str, Any], group: dict[str, Any]
+        self, p: Node, g: Node, held: dict[str, Any], n: dict[str, Any]
     ) -> tuple[Node, dict[str, Node]]:
-        next_step(held)
-        dtype = p.dtype
-        g = decayed(p, g, group)
-        rho, rest, eps = (scalar(v, dtype) for v in (group["rho"], 1 - group["rho"], group["eps"]))
-        v = node_of(held["square_avg"]) * rho + g * g * rest
+        g = decayed(p, g, n)
+        v = node_of(held["square_avg"]) * n["rho"] + g * g * n["rest"]
         u = node_of(held["acc_delta"])
-        d = (u + eps).sqrt() / (v + eps).sqrt() * g
-        u = u * rho + d * d * rest
-        return p - d * scalar(number(group["lr"]), dtype), {"square_avg": v, "acc_delta": u}
+        d = (u + n["eps"]).sqrt() / (v + n["eps"]).sqrt() * g
+        u = u * n["rho"] + d * d * n["rest"]
+        return p - d * n["rate"], {"square_avg": v, "acc_delta": u}
 
 
 class RMSprop(Updating):
@@ -181,21 +192,32 @@ class RMSprop(Updating):
             held["grad_avg"] = fn.zeros_like(p)
         return held
 
+    counts = ("step",)
+
+    def numbers(self, group: dict[str, Any], counts: dict[str, float]) -> dict[str, Any]:
+        counts["step"] += 1
+        alpha = float(group["alpha"])
+        return {
+            "decay": decay_of(group),
+            "alpha": alpha,
+            "rest": 1 - alpha,
+            "eps": float(group["eps"]),
+            "momentum": float(group["momentum"]) if group["momentum"] > 0 else None,
+            "rate": float(number(group["lr"])),
+            "centered": group["centered"],
+        }
+
     def update(
-        self, p: Node, g: Node, held: dict[str, Any], group: dict[str, Any]
+        self, p: Node, g: Node, held: dict[str, Any], n: dict[str, Any]
     ) -> tuple[Node, dict[str, Node]]:
-        next_step(held)
-        dtype, alpha = p.dtype, group["alpha"]
-        g = decayed(p, g, group)
-        rest = scalar(1 - alpha, dtype)
-        v = node_of(held["square_avg"]) * scalar(alpha, dtype) + g * g * rest
+        g = decayed(p, g, n)
+        v = node_of(held["square_avg"]) * n["alpha"] + g * g * n["rest"]
         changed = {"square_avg": v}
-        if group["centered"]:
+        if n["centered"]:
             mean = node_of(held["grad_avg"])
-            mean = changed["grad_avg"] = mean + (g - mean) * rest
+            mean = changed["grad_avg"] = mean + (g - mean) * n["rest"]
             v = v - mean * mean
-        away = g / (v.sqrt() + scalar(group["eps"], dtype))
-        if group["momentum"] > 0:
-            away = node_of(held["momentum_buffer"]) * scalar(group["momentum"], dtype) + away
-            changed["momentum_buffer"] = away
-        return p - away * scalar(number(group["lr"]), dtype), changed
+        away = g / (v.sqrt() + n["eps"])
+        if n["momentum"] is not None:
+            away = changed["momentum_buffer"] = node_of(held["momentum_buffer"]) * n["momentum"] + away
+        return p - away * n["rate"], changed

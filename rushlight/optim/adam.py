@@ -8,7 +8,9 @@ from typing import Any
 from .. import functions as fn
 from ..graph.node import Node
 from ..tensor import Tensor, node_of
-from .optimizer import Updating, check_range, next_step, number, scalar, zero_step
+from .clock import number
+from .decay import decay_of, decayed
+from .optimizer import Updating, check_range, zero_step
 
 
 class Adam(Updating):
@@ -72,26 +74,43 @@ class Adam(Updating):
             held["max_exp_avg_sq"] = fn.zeros_like(p)
         return held
 
+    counts = ("step",)
+
+    def numbers(self, group: dict[str, Any], counts: dict[str, float]) -> dict[str, Any]:
+        counts["step"] = step = counts["step"] + 1
+        beta1, beta2 = group["betas"]
+        if isinstance(beta1, Tensor) or isinstance(beta2, Tensor):
+            beta1, beta2 = number(beta1), number(beta2)
+        lr, decay, kept = number(group["lr"]), decay_of(group), None
+        if decay is not None and group["decoupled_weight_decay"]:
+            kept = 1.0 - lr * decay
+            decay = None
+        return {
+            "decay": decay,
+            "kept": kept,
+            "towards": 1.0 - beta1,
+            "beta2": float(beta2),
+            "rest2": 1.0 - beta2,
+            "correction": math.sqrt(1 - beta2**step),
+            "eps": float(group["eps"]),
+            "rate": lr / (1.0 - beta1**step),
+            "amsgrad": group["amsgrad"],
+        }
+
     def update(
-        self, p: Node, g: Node, held: dict[str, Any], group: dict[str, Any]
+        self, p: Node, g: Node, held: dict[str, Any], n: dict[str, Any]
     ) -> tuple[Node, dict[str, Node]]:
-        dtype = p.dtype
-        beta1, beta2 = (number(b) for b in group["betas"])
-        lr, decay = number(group["lr"]), group["weight_decay"]
-        step = next_step(held)
-        if decay != 0:
-            if group["decoupled_weight_decay"]:
-                p = p * scalar(1 - lr * decay, dtype)
-            else:
-                g = g + p * scalar(decay, dtype)
+        if n["kept"] is not None:
+            p = p * n["kept"]
+        g = decayed(p, g, n)
         m, v = node_of(held["exp_avg"]), node_of(held["exp_avg_sq"])
-        m = m + (g - m) * scalar(1 - beta1, dtype)
-        v = v * scalar(beta2, dtype) + g * g * scalar(1 - beta2, dtype)
+        m = m + (g - m) * n["towards"]
+        v = v * n["beta2"] + g * g * n["rest2"]
         changed = {"exp_avg": m, "exp_avg_sq": v}
-        if group["amsgrad"]:
+        if n["amsgrad"]:
             v = changed["max_exp_avg_sq"] = node_of(held["max_exp_avg_sq"]).maximum(v)
-        denominator = v.sqrt() / scalar(math.sqrt(1 - beta2**step), dtype) + scalar(group["eps"], dtype)
-        return p - m / denominator * scalar(lr / (1 - beta1**step), dtype), changed
+        denominator = v.sqrt() / n["correction"] + n["eps"]
+        return p - m / denominator * n["rate"], changed
 
 
 class AdamW(Adam):

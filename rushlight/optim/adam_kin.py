@@ -10,8 +10,9 @@ import numpy as np
 from .. import functions as fn
 from ..graph.node import Node
 from ..tensor import Tensor, from_array, node_of
-from .accumulating import decayed
-from .optimizer import Updating, check_range, next_step, number, scalar, zero_step
+from .clock import number
+from .decay import decay_of, decayed
+from .optimizer import Updating, check_range, zero_step
 
 
 def _check(lr: Any, betas: tuple, eps: float, weight_decay: float) -> None:
@@ -53,17 +54,27 @@ class Adamax(Updating):
     def init_state(self, p: Tensor, group: dict[str, Any]) -> dict[str, Any]:
         return {"step": zero_step(), "exp_avg": fn.zeros_like(p), "exp_inf": fn.zeros_like(p)}
 
-    def update(
-        self, p: Node, g: Node, held: dict[str, Any], group: dict[str, Any]
-    ) -> tuple[Node, dict[str, Node]]:
-        step, dtype = next_step(held), p.dtype
+    counts = ("step",)
+
+    def numbers(self, group: dict[str, Any], counts: dict[str, float]) -> dict[str, Any]:
+        counts["step"] = step = counts["step"] + 1
         beta1, beta2 = group["betas"]
-        g = decayed(p, g, group)
+        return {
+            "decay": decay_of(group),
+            "towards": 1.0 - beta1,
+            "beta2": float(beta2),
+            "eps": float(group["eps"]),
+            "rate": number(group["lr"]) / (1.0 - beta1**step),
+        }
+
+    def update(
+        self, p: Node, g: Node, held: dict[str, Any], n: dict[str, Any]
+    ) -> tuple[Node, dict[str, Node]]:
+        g = decayed(p, g, n)
         m = node_of(held["exp_avg"])
-        m = m + (g - m) * scalar(1 - beta1, dtype)
-        u = (node_of(held["exp_inf"]) * scalar(beta2, dtype)).maximum(g.abs() + scalar(group["eps"], dtype))
-        rate = number(group["lr"]) / (1 - beta1**step)
-        return p - m / u * scalar(rate, dtype), {"exp_avg": m, "exp_inf": u}
+        m = m + (g - m) * n["towards"]
+        u = (node_of(held["exp_inf"]) * n["beta2"]).maximum(g.abs() + n["eps"])
+        return p - m / u * n["rate"], {"exp_avg": m, "exp_inf": u}
 
 
 class NAdam(Updating):
@@ -110,26 +121,29 @@ class NAdam(Updating):
             "exp_avg_sq": fn.zeros_like(p),
         }
 
-    def update(
-        self, p: Node, g: Node, held: dict[str, Any], group: dict[str, Any]
-    ) -> tuple[Node, dict[str, Node]]:
-        step, dtype = next_step(held), p.dtype
+    counts = ("step", "mu_product")
+
+    def numbers(self, group: dict[str, Any], counts: dict[str, float]) -> dict[str, Any]:
+        counts["step"] = step = counts["step"] + 1
         beta1, beta2 = group["betas"]
-        lr, decay = number(group["lr"]), group["weight_decay"]
-        if decay != 0 and group["decoupled_weight_decay"]:
-            p = p * scalar(1 - lr * decay, dtype)
-        elif decay != 0:
-            g = decayed(p, g, group)
+        lr = number(group["lr"])
         mu = beta1 * (1.0 - 0.5 * (0.96 ** (step * group["momentum_decay"])))
         mu_next = beta1 * (1.0 - 0.5 * (0.96 ** ((step + 1) * group["momentum_decay"])))
-        product = float(np.float32(held["mu_product"].item()) * np.float32(mu))
-        held["mu_product"] = from_array(np.array(product, np.float32))
-        m, v = node_of(held["exp_avg"]), node_of(held["exp_avg_sq"])
-        m = m + (g - m) * scalar(1 - beta1, dtype)
-        v = v * scalar(beta2, dtype) + g * g * scalar(1 - beta2, dtype)
-        denominator = (v / scalar(1 - beta2**step, dtype)).sqrt() + scalar(group["eps"], dtype)
-        p = p - g / denominator * scalar(lr * (1.0 - mu) / (1.0 - product), dtype)
-        p = p - m / denominator * scalar(lr * mu_next / (1.0 - product * mu_next), dtype)
+        counts["mu_product"] = product = float(np.float32(counts["mu_product"]) * np.float32(mu))
+        return {
+            **_moment_numbers(group, lr, beta1, beta2),
+            "correction": 1.0 - beta2**step,
+            "rate": lr * (1.0 - mu) / (1.0 - product),
+            "rate_next": lr * mu_next / (1.0 - product * mu_next),
+        }
+
+    def update(
+        self, p: Node, g: Node, held: dict[str, Any], n: dict[str, Any]
+    ) -> tuple[Node, dict[str, Node]]:
+        p, g, m, v = _moments(p, g, held, n)
+        denominator = (v / n["correction"]).sqrt() + n["eps"]
+        p = p - g / denominator * n["rate"]
+        p = p - m / denominator * n["rate_next"]
         return p, {"exp_avg": m, "exp_avg_sq": v}
 
 
@@ -165,29 +179,57 @@ class RAdam(Updating):
     def init_state(self, p: Tensor, group: dict[str, Any]) -> dict[str, Any]:
         return {"step": zero_step(), "exp_avg": fn.zeros_like(p), "exp_avg_sq": fn.zeros_like(p)}
 
-    def update(
-        self, p: Node, g: Node, held: dict[str, Any], group: dict[str, Any]
-    ) -> tuple[Node, dict[str, Node]]:
-        step, dtype = next_step(held), p.dtype
+    counts = ("step",)
+
+    def numbers(self, group: dict[str, Any], counts: dict[str, float]) -> dict[str, Any]:
+        counts["step"] = step = counts["step"] + 1
         beta1, beta2 = group["betas"]
-        lr, decay = number(group["lr"]), group["weight_decay"]
-        if decay != 0 and group["decoupled_weight_decay"]:
-            p = p * scalar(1 - lr * decay, dtype)
-        elif decay != 0:
-            g = decayed(p, g, group)
-        m, v = node_of(held["exp_avg"]), node_of(held["exp_avg_sq"])
-        m = m + (g - m) * scalar(1 - beta1, dtype)
-        v = v * scalar(beta2, dtype) + g * g * scalar(1 - beta2, dtype)
-        corrected = m / scalar(1 - beta1**step, dtype)
-        step_part = corrected * scalar(lr, dtype)
-        factor = _rectification(step, beta2)
-        if factor is not None:
-            adaptive = scalar(math.sqrt(1 - beta2**step), dtype) / (v.sqrt() + scalar(group["eps"], dtype))
-            step_part = step_part * adaptive * scalar(factor, dtype)
-        return p - step_part, {"exp_avg": m, "exp_avg_sq": v}
+        lr = number(group["lr"])
+        return {
+            **_moment_numbers(group, lr, beta1, beta2),
+            "rate": float(lr),
+            "correction1": 1.0 - beta1**step,
+            "correction2": math.sqrt(1 - beta2**step),
+            "factor": _rectification(step, beta2),
+        }
+
+    def update(
+        self, p: Node, g: Node, held: dict[str, Any], n: dict[str, Any]
+    ) -> tuple[Node, dict[str, Node]]:
+        p, g, m, v = _moments(p, g, held, n)
+        step = m / n["correction1"] * n["rate"]
+        if n["factor"] is not None:
+            adaptive = n["correction2"] / (v.sqrt() + n["eps"])
+            step = step * adaptive * n["factor"]
+        return p - step, {"exp_avg": m, "exp_avg_sq": v}
 
 
-def _rectification(step: int, beta2: float) -> float | None:
+def _moment_numbers(group: dict[str, Any], lr: float, beta1: float, beta2: float) -> dict[str, Any]:
+    """What weight decay and the two running means read."""
+    decay, kept = decay_of(group), None
+    if decay is not None and group["decoupled_weight_decay"]:
+        kept = 1.0 - lr * decay
+        decay = None
+    return {
+        "decay": decay,
+        "kept": kept,
+        "towards": 1.0 - beta1,
+        "beta2": float(beta2),
+        "rest2": 1.0 - beta2,
+        "eps": float(group["eps"]),
+    }
+
+
+def _moments(p: Node, g: Node, held: dict[str, Any], n: dict[str, Any]) -> tuple[Node, Node, Node, Node]:
+    """(p, g, m, v) after weight decay, with the new means of g and of g squared."""
+    if n["kept"] is not None:
+        p = p * n["kept"]
+    g = decayed(p, g, n)
+    m, v = node_of(held["exp_avg"]), node_of(held["exp_avg_sq"])
+    return p, g, m + (g - m) * n["towards"], v * n["beta2"] + g * g * n["rest2"]
+
+
+def _rectification(step: float, beta2: float) -> float | None:
     """The factor of the adaptive rate; None while the variance cannot be trusted."""
     longest = 2 / (1 - beta2) - 1
     length = longest - 2 * step * (beta2**step) / (1 - beta2**step)

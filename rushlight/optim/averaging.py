@@ -9,8 +9,9 @@ import numpy as np
 from .. import functions as fn
 from ..graph.node import Node
 from ..tensor import Tensor, from_array, node_of
-from .accumulating import decayed
-from .optimizer import Updating, check_range, next_step, number, scalar, zero_step
+from .clock import number
+from .decay import decay_of, decayed
+from .optimizer import Updating, check_range, zero_step
 
 
 def _float32(value: float) -> Tensor:
@@ -56,18 +57,28 @@ class ASGD(Updating):
         rate = _float32(number(group["lr"]))
         return {"step": zero_step(), "eta": rate, "mu": _float32(1.0), "ax": fn.zeros_like(p)}
 
+    counts = ("step", "eta", "mu")
+
+    def numbers(self, group: dict[str, Any], counts: dict[str, float]) -> dict[str, Any]:
+        eta, mu, lr = counts["eta"], counts["mu"], number(group["lr"])
+        counts["step"] = step = counts["step"] + 1
+        counts["eta"] = lr / (1 + group["lambd"] * lr * step) ** group["alpha"]
+        counts["mu"] = 1 / max(1, step - group["t0"])
+        return {
+            "decay": decay_of(group),
+            "kept": 1.0 - group["lambd"] * eta,
+            "rate": eta,
+            "share": None if mu == 1 else mu,
+        }
+
     def update(
-        self, p: Node, g: Node, held: dict[str, Any], group: dict[str, Any]
+        self, p: Node, g: Node, held: dict[str, Any], n: dict[str, Any]
     ) -> tuple[Node, dict[str, Node]]:
-        step, dtype = next_step(held), p.dtype
-        eta, mu, lr = held["eta"].item(), held["mu"].item(), number(group["lr"])
-        g = decayed(p, g, group)
-        p = p * scalar(1 - group["lambd"] * eta, dtype)
-        p = p - g * scalar(eta, dtype)
+        g = decayed(p, g, n)
+        p = p * n["kept"]
+        p = p - g * n["rate"]
         average = node_of(held["ax"])
-        average = p if mu == 1 else average + (p - average) * scalar(mu, dtype)
-        held["eta"] = _float32(lr / (1 + group["lambd"] * lr * step) ** group["alpha"])
-        held["mu"] = _float32(1 / max(1, step - group["t0"]))
+        average = p if n["share"] is None else average + (p - average) * n["share"]
         return p, {"ax": average}
 
 
@@ -110,17 +121,23 @@ class Rprop(Updating):
         start = complex(lr, lr) if p.is_complex() else lr
         return {"step": zero_step(), "prev": fn.zeros_like(p), "step_size": fn.full_like(p, start)}
 
+    counts = ("step",)
+
+    def numbers(self, group: dict[str, Any], counts: dict[str, float]) -> dict[str, Any]:
+        counts["step"] += 1
+        less, more = group["etas"]
+        smallest, largest = group["step_sizes"]
+        return {
+            "less": float(less), "more": float(more), "smallest": float(smallest), "largest": float(largest),
+        }  # fmt: skip
+
     def update(
-        self, p: Node, g: Node, held: dict[str, Any], group: dict[str, Any]
+        self, p: Node, g: Node, held: dict[str, Any], n: dict[str, Any]
     ) -> tuple[Node, dict[str, Node]]:
-        next_step(held)
-        dtype = p.dtype
-        less, more = (scalar(e, dtype) for e in group["etas"])
-        smallest, largest = (scalar(s, dtype) for s in group["step_sizes"])
         agreement = g * node_of(held["prev"])
         turned = agreement.lt(0)
         size = node_of(held["step_size"])
-        size = agreement.gt(0).where(size * more, turned.where(size * less, size))
-        size = size.maximum(smallest).minimum(largest)
+        size = agreement.gt(0).where(size * n["more"], turned.where(size * n["less"], size))
+        size = size.maximum(n["smallest"]).minimum(n["largest"])
         g = turned.where(0, g)
         return p - g.sign() * size, {"prev": g.copy(), "step_size": size}

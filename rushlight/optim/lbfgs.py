@@ -13,7 +13,8 @@ from typing import Any
 from .. import functions as fn
 from ..autograd.modes import enable_grad, no_grad
 from ..tensor import Tensor
-from .optimizer import Optimizer, number
+from .clock import number
+from .optimizer import Optimizer
 from .wolfe import strong_wolfe
 
 

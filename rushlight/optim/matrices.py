@@ -10,7 +10,8 @@ from ..dtypes import bfloat16, float32
 from ..graph.node import Node
 from ..ops.contraction import transposed
 from ..tensor import Tensor, node_of
-from .optimizer import Updating, check_range, next_step, number, scalar, zero_step
+from .clock import number
+from .optimizer import Updating, check_range, zero_step
 
 _EPSILON = {
     "float32": 1.1920928955078125e-07,
@@ -76,26 +77,35 @@ class Adafactor(Updating):
         row[-1] = column[-2] = 1
         return {"step": zero_step(), "row_var": p.new_zeros(row), "col_var": p.new_zeros(column)}
 
-    def update(
-        self, p: Node, g: Node, held: dict[str, Any], group: dict[str, Any]
-    ) -> tuple[Node, dict[str, Node]]:
-        step, dtype = next_step(held), p.dtype
+    counts = ("step",)
+
+    def numbers(self, group: dict[str, Any], counts: dict[str, float]) -> dict[str, Any]:
+        counts["step"] = step = counts["step"] + 1
         lr = number(group["lr"])
         eps1, eps2 = group["eps"]
-        eps1 = _EPSILON[dtype.name] if eps1 is None else eps1
-        rest = scalar(step ** group["beta2_decay"], dtype)  # 1 - beta2
-        rate = scalar(min(lr, 1 / (step**0.5)), dtype)
-        alpha = _root_mean_square(p).maximum(scalar(eps2, dtype)) * rate
-        if group["weight_decay"] != 0:
-            p = p * scalar(1 - lr * group["weight_decay"], dtype)
-        variance, changed = self._variance(g, held, rest, dtype, eps1)
-        update = variance.maximum(scalar(eps1 * eps1, dtype)).rsqrt() * g
-        size = (_root_mean_square(update) / scalar(group["d"], dtype)).maximum(1.0)
+        return {
+            "rest": step ** group["beta2_decay"],  # 1 - beta2
+            "rate": float(min(lr, 1 / (step**0.5))),
+            "eps1": (eps1,),
+            "eps2": float(eps2),
+            "kept": None if group["weight_decay"] == 0 else 1.0 - lr * group["weight_decay"],
+            "d": float(group["d"]),
+        }
+
+    def update(
+        self, p: Node, g: Node, held: dict[str, Any], n: dict[str, Any]
+    ) -> tuple[Node, dict[str, Node]]:
+        (eps,) = n["eps1"]
+        eps = _EPSILON[p.dtype.name] if eps is None else eps
+        alpha = _root_mean_square(p).maximum(n["eps2"]) * n["rate"]
+        if n["kept"] is not None:
+            p = p * n["kept"]
+        variance, changed = self._variance(g, held, n["rest"], eps)
+        update = variance.maximum(eps * eps).rsqrt() * g
+        size = (_root_mean_square(update) / n["d"]).maximum(1.0)
         return p - update * (alpha / size), changed
 
-    def _variance(
-        self, g: Node, held: dict[str, Any], rest: Node, dtype: Any, eps: float
-    ) -> tuple[Node, dict]:
+    def _variance(self, g: Node, held: dict[str, Any], rest: Node, eps: float) -> tuple[Node, dict]:
         if len(g.shape) < 2:
             v = node_of(held["variance"])
             v = v + (g * g - v) * rest
@@ -106,7 +116,7 @@ class Adafactor(Updating):
         columns = (g * g).sum((last - 1,), True) / g.shape[-2]
         row = row + (rows - row) * rest
         column = column + (columns - column) * rest
-        mean = (row.sum((last - 1,), True) / row.shape[-2]).maximum(scalar(eps, dtype))
+        mean = (row.sum((last - 1,), True) / row.shape[-2]).maximum(eps)
         return row @ column / mean, {"row_var": row, "col_var": column}
 
 
@@ -159,22 +169,28 @@ class Muon(Updating):
     def init_state(self, p: Tensor, group: dict[str, Any]) -> dict[str, Any]:
         return {"momentum_buffer": fn.zeros_like(p)}
 
+    def numbers(self, group: dict[str, Any], counts: dict[str, float]) -> dict[str, Any]:
+        lr, momentum = number(group["lr"]), group["momentum"]
+        return {
+            "rate": float(lr),
+            "towards": 1.0 - momentum,
+            "momentum": float(momentum),
+            "kept": 1.0 - lr * group["weight_decay"],
+            "nesterov": group["nesterov"],
+            "iteration": (tuple(group["ns_coefficients"]), group["ns_steps"], group["eps"]),
+            "like_adamw": group["adjust_lr_fn"] == "match_rms_adamw",
+        }
+
     def update(
-        self, p: Node, g: Node, held: dict[str, Any], group: dict[str, Any]
+        self, p: Node, g: Node, held: dict[str, Any], n: dict[str, Any]
     ) -> tuple[Node, dict[str, Node]]:
-        dtype, momentum = p.dtype, group["momentum"]
-        lr = number(group["lr"])
-        rest = scalar(1 - momentum, dtype)
         v = node_of(held["momentum_buffer"])
-        v = v + (g - v) * rest
-        step = g + (v - g) * scalar(momentum, dtype) if group["nesterov"] else v
-        step = _orthogonal(step, group["ns_coefficients"], group["ns_steps"], group["eps"])
+        v = v + (g - v) * n["towards"]
+        step = g + (v - g) * n["momentum"] if n["nesterov"] else v
+        step = _orthogonal(step, *n["iteration"])
         rows, columns = p.shape
-        ratio = math.sqrt(max(1, rows / columns))
-        if group["adjust_lr_fn"] == "match_rms_adamw":
-            ratio = 0.2 * math.sqrt(max(rows, columns))
-        p = p * scalar(1 - lr * group["weight_decay"], dtype)
-        return p - step.cast(dtype) * scalar(lr * ratio, dtype), {"momentum_buffer": v}
+        ratio = 0.2 * math.sqrt(max(rows, columns)) if n["like_adamw"] else math.sqrt(max(1, rows / columns))
+        return p * n["kept"] - step.cast(p.dtype) * (n["rate"] * ratio), {"momentum_buffer": v}
 
 
 def _wide(x: Node) -> Node:
@@ -190,7 +206,7 @@ def _orthogonal(g: Node, coefficients: tuple[float, float, float], steps: int, e
     x = transposed(x) if tall else x
     wide = _wide(x)
     norm = (wide * wide).sum((0, 1), False).sqrt().cast(bfloat16)
-    x = x / norm.maximum(scalar(eps, bfloat16))
+    x = x / norm.maximum(eps)
     for _ in range(steps):
         gram = _wide(x @ transposed(x))
         update = (gram * b + gram @ gram * c).cast(bfloat16)

@@ -2,13 +2,15 @@
 
 An algorithm is one function on graph nodes that gives a parameter's new value and new state from the old ones and the
 gradient: nothing is written until the whole step is recorded, and `step()` runs what it recorded as one program. Learning
-rates and bias corrections are inputs of that program, so changing them prepares nothing anew.
+rates and bias corrections are inputs of that program, so changing them prepares nothing anew. They come from one more
+function, on the host, of a group's options and how many steps were taken (clock.py).
 """
 
 from __future__ import annotations
 
 import copy
 import functools
+import operator
 import warnings
 from collections import OrderedDict, defaultdict
 from collections.abc import Callable, Iterable
@@ -21,10 +23,11 @@ from ..autograd.entry import AccumulateGrad
 from ..autograd.hooks import RemovableHandle
 from ..autograd.modes import enable_grad, state
 from ..autograd.record import edge_of
-from ..dtypes import DType
 from ..executors import queue
-from ..graph.node import Node, of_array
+from ..executors.observing import Feed, refuse, watched
+from ..graph.node import Node
 from ..tensor import Tensor, dtype_of, from_array, node_of, wrap, write
+from .clock import Clock, number
 
 
 class _RequiredParameter:
@@ -114,6 +117,7 @@ class Optimizer:
             if not (_global_pre_hooks or self._optimizer_step_pre_hooks):
                 result = step(self, *args, **kwargs)
             else:
+                refuse("the optimizer has hooks")
                 for hook in (*_global_pre_hooks.values(), *self._optimizer_step_pre_hooks.values()):
                     changed = hook(self, args, kwargs)
                     if changed is not None:
@@ -124,6 +128,7 @@ class Optimizer:
                         args, kwargs = changed
                 result = step(self, *args, **kwargs)
             if _global_post_hooks or self._optimizer_step_post_hooks:
+                refuse("the optimizer has hooks")
                 for hook in (*self._optimizer_step_post_hooks.values(), *_global_post_hooks.values()):
                     hook(self, args, kwargs)
             return result
@@ -135,6 +140,8 @@ class Optimizer:
         """Forget every gradient: `.grad` becomes None, or zeros when `set_to_none` is False."""
         for group in self.param_groups:
             for p in group["params"]:
+                if watched.capture is not None:
+                    watched.capture.meets_gradient(p, cleared=set_to_none)
                 if set_to_none:
                     p._grad = None
                 elif p._grad is not None:
@@ -146,6 +153,7 @@ class Optimizer:
         """Add a group: {"params": ..., options}; options that are missing come from the defaults."""
         if not isinstance(param_group, dict):
             raise TypeError(f"param_group must be a dict, but got {type(param_group)}")
+        refuse("an optimizer gets parameters")
         params = param_group["params"]
         if isinstance(params, Tensor):
             params = [params]
@@ -180,6 +188,7 @@ class Optimizer:
 
     def state_dict(self) -> dict[str, Any]:
         """{"state": by parameter number, "param_groups": options and numbers}, as PyTorch's."""
+        refuse("the state of an optimizer is taken")
         for hook in self._optimizer_state_dict_pre_hooks.values():
             hook(self)
         numbers: dict[int, int] = {}
@@ -202,6 +211,7 @@ class Optimizer:
 
         Raises: ValueError when the groups do not fit.
         """
+        refuse("the state of an optimizer is set")
         state_dict = dict(state_dict)
         for hook in self._optimizer_load_state_dict_pre_hooks.values():
             changed = hook(self, state_dict)
@@ -312,39 +322,33 @@ def _cast_state(param: Tensor, value: Any, key: str | None = None) -> Any:
 # ---------------------------------------------------------------- writing an algorithm
 
 
-_scalars: dict[tuple[Any, DType], Node] = {}
-
-
-def scalar(value: Any, dtype: DType) -> Node:
-    """A number as an input of the program: another value is the same program."""
-    found = _scalars.get((value, dtype))
-    if found is None:
-        if len(_scalars) > 4096:
-            _scalars.clear()
-        found = _scalars[value, dtype] = of_array(np.array(value, dtype=dtype.numpy), dtype)
-    return found
-
-
-def number(value: Any) -> Any:
-    """An option as a Python number: learning rates may be tensors."""
-    return value.item() if isinstance(value, Tensor) else value
-
-
 class Updating(Optimizer):
     """An optimizer whose algorithm is one rule on nodes.
 
-    A subclass writes `init_state(p, group)`, the state of a parameter that has not been stepped, and
-    `update(p, g, held, group)` which gives (new parameter, {name: new state}); `held` is the state as it is stored.
+    A subclass writes `init_state(p, group)`, the state of a parameter that has not been stepped; `numbers(group, counts)`,
+    what the rule reads besides tensors; and `update(p, g, held, n)`, the rule, which gives (new parameter, {name: new
+    state}) from the parameter, its gradient, the state as it is stored and the numbers. `counts` names the part of the
+    state that the host keeps: 0-d tensors such as "step".
     """
+
+    counts: tuple[str, ...] = ()
 
     def init_state(self, p: Tensor, group: dict[str, Any]) -> dict[str, Any]:
         """The state before the first step."""
         return {}
 
+    def numbers(self, group: dict[str, Any], counts: dict[str, float]) -> dict[str, Any]:
+        """What this step's `update` reads besides tensors, by name; moves `counts` on to the next step.
+
+        A float is an input of the program, and may change from step to step; anything else (None, a bool, a tuple)
+        decides which program it is.
+        """
+        raise NotImplementedError(f"{type(self).__name__} has to define numbers()")
+
     def update(
-        self, p: Node, g: Node, held: dict[str, Any], group: dict[str, Any]
+        self, p: Node, g: Node, held: dict[str, Any], n: dict[str, Any]
     ) -> tuple[Node, dict[str, Node]]:
-        """(new parameter, new state) from the old ones and the gradient."""
+        """(new parameter, new state) from the old ones and the gradient; floats are 0-d nodes of p's dtype in `n`."""
         raise NotImplementedError(f"{type(self).__name__} has to define update()")
 
     def step(self, closure: Callable | None = None) -> Any:
@@ -364,13 +368,18 @@ class Updating(Optimizer):
                 self._step_group(group)
         finally:
             state.grad = before
+        if watched.capture is not None:
+            watched.capture.feed(_Groups(self))
         queue.realize()
         return loss
 
     def _step_group(self, group: dict[str, Any]) -> None:
         maximize = group.get("maximize", False)
+        clocks: dict[tuple, Clock] = {}
         for p in group["params"]:
             grad = p._grad
+            if watched.capture is not None:
+                watched.capture.meets_gradient(p)
             if grad is None:
                 continue
             held = self.state.get(p)
@@ -378,35 +387,39 @@ class Updating(Optimizer):
                 held = self.init_state(p, group)
                 if held:
                     self.state[p] = held
+                    if watched.capture is not None:
+                        watched.capture.makes_state()
+            clock = Clock.of(self, group, held, clocks)
             g = node_of(grad)
             if maximize:
                 g = -g
             node = node_of(p)
             if node.dtype.is_complex:
-                new, changed = self._update_complex(node, g, held, group)
+                new, changed = self._update_complex(node, g, held, clock)
             else:
-                new, changed = self.update(node, g, held, group)
+                new, changed = self.update(node, g, held, clock.numbers(node.dtype))
             write(p, new)
             if changed:
                 held = self.state[p]
                 for name, value in changed.items():
                     _store(held, name, value)
+        for clock in clocks.values():
+            clock.tick()
 
-    def _update_complex(
-        self, p: Node, g: Node, held: dict[str, Any], group: dict[str, Any]
-    ) -> tuple[Node, dict]:
+    def _update_complex(self, p: Node, g: Node, held: dict[str, Any], clock: Clock) -> tuple[Node, dict]:
         """Complex parameters are updated as pairs of real ones."""
         seen = {
             k: fn.view_as_real(v) if isinstance(v, Tensor) and v.is_complex() else v for k, v in held.items()
         }
-        new, changed = self.update(p.view_as_real(), g.view_as_real(), seen, group)
+        p, g = p.view_as_real(), g.view_as_real()
+        new, changed = self.update(p, g, seen, clock.numbers(p.dtype))
         for name, value in changed.items():
             before = held.get(name)
             if (
                 isinstance(before, Tensor)
                 and before.is_complex()
                 or before is None
-                and len(value.shape) > len(p.shape)
+                and len(value.shape) > len(p.shape) - 1
             ):
                 changed[name] = value.view_as_complex()
         return new.view_as_complex(), changed
@@ -417,14 +430,43 @@ def _store(held: dict[str, Any], name: str, value: Node) -> None:
     if isinstance(before, Tensor):
         write(before, value)
     else:
+        if watched.capture is not None:
+            watched.capture.makes_state()
         held[name] = wrap(value)
 
 
-def next_step(held: dict[str, Any]) -> int:
-    """Count this step in the state's "step" tensor; gives the count."""
-    count = held["step"].item() + 1 if isinstance(held["step"], Tensor) else held["step"] + 1
-    held["step"] = from_array(np.array(count, dtype=np.float32))
-    return int(count)
+class _Groups(Feed):
+    """What a captured step counts on: the same parameters in the same groups with the same state, and no hooks."""
+
+    def __init__(self, optimizer: Updating) -> None:
+        self.optimizer = optimizer
+        self.held: list[tuple[Any, dict, dict]] = [
+            (p, held, dict(held)) for p, held in optimizer.state.items()
+        ]
+        self.groups = [(group, group["params"], list(group["params"])) for group in optimizer.param_groups]
+
+    def holds(self) -> bool:
+        optimizer = self.optimizer
+        if len(optimizer.param_groups) != len(self.groups) or len(optimizer.state) != len(self.held):
+            return False
+        for now, (group, params, listed) in zip(optimizer.param_groups, self.groups):
+            if now is not group or group["params"] is not params or len(params) != len(listed):
+                return False
+            if not all(map(operator.is_, params, listed)):
+                return False
+        state = optimizer.state
+        for p, held, tensors in self.held:
+            if state.get(p) is not held or len(held) != len(tensors):
+                return False
+            for name, tensor in tensors.items():
+                if held.get(name) is not tensor:
+                    return False
+        return not (
+            optimizer._optimizer_step_pre_hooks
+            or optimizer._optimizer_step_post_hooks
+            or _global_pre_hooks
+            or _global_post_hooks
+        )
 
 
 def zero_step() -> Tensor:

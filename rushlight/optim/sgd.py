@@ -6,7 +6,9 @@ from typing import Any
 
 from ..graph.node import Node
 from ..tensor import node_of
-from .optimizer import Updating, check_range, number, scalar
+from .clock import number
+from .decay import decay_of, decayed
+from .optimizer import Updating, check_range
 
 
 class SGD(Updating):
@@ -63,19 +65,24 @@ class SGD(Updating):
             ):
                 group.setdefault(name, default)
 
-    def update(
-        self, p: Node, g: Node, held: dict[str, Any], group: dict[str, Any]
-    ) -> tuple[Node, dict[str, Node]]:
-        dtype, changed = p.dtype, {}
-        if group["weight_decay"] != 0:
-            g = g + p * scalar(number(group["weight_decay"]), dtype)
+    def numbers(self, group: dict[str, Any], counts: dict[str, float]) -> dict[str, Any]:
         momentum = group["momentum"]
-        if momentum != 0:
+        return {
+            "rate": float(number(group["lr"])),
+            "decay": decay_of(group),
+            "momentum": float(momentum) if momentum != 0 else None,
+            "taken": float(1 - group["dampening"]),
+            "nesterov": group["nesterov"],
+        }
+
+    def update(
+        self, p: Node, g: Node, held: dict[str, Any], n: dict[str, Any]
+    ) -> tuple[Node, dict[str, Node]]:
+        changed = {}
+        g = decayed(p, g, n)
+        if n["momentum"] is not None:
             before = held.get("momentum_buffer")
-            if before is None:
-                v = g.copy()
-            else:
-                v = node_of(before) * scalar(momentum, dtype) + g * scalar(1 - group["dampening"], dtype)
+            v = g.copy() if before is None else node_of(before) * n["momentum"] + g * n["taken"]
             changed["momentum_buffer"] = v
-            g = g + v * scalar(momentum, dtype) if group["nesterov"] else v
-        return p - g * scalar(number(group["lr"]), dtype), changed
+            g = g + v * n["momentum"] if n["nesterov"] else v
+        return p - g * n["rate"], changed

@@ -11,6 +11,7 @@ import numpy as np
 from .. import devices
 from ..devices import Device
 from ..dtypes import uint8
+from ..executors.observing import Action, refuse, watched
 from ..tensor import Tensor, array_of, dtype_of, from_array
 from .mt19937 import Stream
 
@@ -31,10 +32,13 @@ class Generator:
     def manual_seed(self, seed: int) -> Generator:
         """Start the stream that belongs to `seed`; gives the generator."""
         self.stream.seed(seed)
+        if watched.capture is not None:
+            watched.capture.feed(Action(lambda: self.stream.seed(seed)))
         return self
 
     def seed(self) -> int:
         """Start a stream from the system's own randomness; gives its seed."""
+        refuse("the random stream is seeded by the system")
         return self.stream.seed_random()
 
     def initial_seed(self) -> int:
@@ -43,12 +47,14 @@ class Generator:
 
     def get_state(self) -> Tensor:
         """The state as bytes, in PyTorch's layout."""
+        refuse("the state of the random stream is read")
         return from_array(self.stream.get_state(), uint8)
 
     def set_state(self, state: Tensor) -> Generator:
         """Go on from a state that get_state gave; gives the generator."""
         if not isinstance(state, Tensor) or dtype_of(state) is not uint8:
             raise TypeError("RNG state must be a torch.ByteTensor")
+        refuse("the state of the random stream is set")
         self.stream.set_state(array_of(state))
         return self
 

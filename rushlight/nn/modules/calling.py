@@ -11,8 +11,9 @@ import traceback
 import warnings
 from collections import OrderedDict
 
-from ...compiler import compile as compile_call
+from ...executors.observing import refuse
 from ...tensor import Tensor
+from ..changes import Changes
 from ..hooks import BackwardHook, RemovableHandle, WrappedHook
 
 _global_backward_pre_hooks: OrderedDict = OrderedDict()
@@ -74,6 +75,7 @@ def _register_globally(hooks, hook, extra=()):
     handle = RemovableHandle(hooks, extra_dict=list(extra))
     hooks[handle.id] = hook
     HookMethods._hooked = True
+    Changes.count += 1
     return handle
 
 
@@ -126,11 +128,13 @@ class HookMethods:
 
     def _lower_flags(self):
         """No hook was found: the next call takes the short way."""
+        Changes.count += 1
         HookMethods._hooked = False
         if self._compiled_call_impl is None:
             self.__dict__.pop("_hooked", None)
 
     def _register_hook(self, hooks, hook, prepend, *extras):
+        Changes.count += 1
         handle = RemovableHandle(hooks, extra_dict=list(extras))
         hooks[handle.id] = hook
         if prepend:
@@ -245,8 +249,11 @@ class HookMethods:
 
         Source: torch.nn.Module.compile.
         """
+        from ...compiler import compile as compile_call
+
         self._compiled_call_impl = compile_call(self._call_impl, *args, **kwargs)
         self.__dict__["_hooked"] = True
+        Changes.count += 1
 
 
 def _has_any_global_hook():
@@ -262,6 +269,7 @@ class _HookedCall:
     """One call of a module that has hooks."""
 
     def __init__(self, module, args, kwargs):
+        refuse(f"a {type(module).__name__} has hooks")
         self.module = module
         self.args = args
         self.kwargs = kwargs

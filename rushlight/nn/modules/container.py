@@ -13,6 +13,7 @@ from collections import OrderedDict
 from collections.abc import Iterable, Mapping
 from itertools import chain, islice
 
+from ..changes import Changes
 from .module import Module, _addindent
 from .parameter_container import ParameterDict, ParameterList
 
@@ -61,6 +62,7 @@ class _Listed(Module):
         return removed
 
     def _shift_and_insert(self, index, module):
+        Changes.count += 1
         for i in range(len(self._modules), index, -1):
             self._modules[str(i)] = self._modules[str(i - 1)]
         self._modules[str(index)] = module
@@ -279,6 +281,7 @@ class ModuleDict(Module):
         self.add_module(key, module)
 
     def __delitem__(self, key):
+        Changes.count += 1
         del self._modules[key]
 
     def __len__(self):
@@ -292,10 +295,12 @@ class ModuleDict(Module):
 
     def clear(self):
         """Remove all modules."""
+        Changes.count += 1
         self._modules.clear()
 
     def pop(self, key):
         """Remove a module and return it."""
+        Changes.count += 1
         return self._modules.pop(key)
 
     def keys(self):

@@ -12,6 +12,7 @@ from ...autograd.modes import no_grad
 from ...devices import Device
 from ...dtypes import DType
 from ...tensor import Tensor
+from ..changes import Changes
 
 
 def parse_to(*args, **kwargs):
@@ -63,6 +64,7 @@ class ConversionMethods:
 
     def _apply(self, fn, recurse=True):
         """Replace every parameter, its gradient and every buffer by fn of it."""
+        Changes.count += 1
         if recurse:
             for module in self.children():
                 module._apply(fn)

@@ -11,7 +11,9 @@ from __future__ import annotations
 import inspect
 from collections import OrderedDict
 
+from ...executors.observing import watched
 from ...tensor import Tensor
+from ..changes import Changes
 from ..hooks import RemovableHandle, WrappedHook
 from ..naming import typename
 from ..parameter import Buffer, Parameter
@@ -153,6 +155,7 @@ class Module(HookMethods, StateMethods, ConversionMethods):
         Source: torch.nn.Module.register_parameter.
         """
         self._check_name("parameter", "_parameters", name)
+        Changes.count += 1
         if param is None:
             self._parameters[name] = None
             return
@@ -188,6 +191,7 @@ class Module(HookMethods, StateMethods, ConversionMethods):
             tensor(0)
         """
         self._check_name("buffer", "_buffers", name)
+        Changes.count += 1
         if tensor is not None and not _is_tensor_like(tensor):
             raise TypeError(
                 f"cannot assign '{typename(tensor)}' object to buffer '{name}' (torch Tensor or None "
@@ -225,6 +229,7 @@ class Module(HookMethods, StateMethods, ConversionMethods):
             raise TypeError(f"{typename(module)} is not a Module subclass")
         if not isinstance(name, str):
             raise TypeError(f"module name should be a string. Got {typename(name)}")
+        Changes.count += 1
         if name not in self._modules and hasattr(self, name):
             raise KeyError(f"attribute '{name}' already exists")
         if "." in name:
@@ -252,6 +257,7 @@ class Module(HookMethods, StateMethods, ConversionMethods):
         raise AttributeError(f"'{type(self).__name__}' object has no attribute '{name}'")
 
     def __setattr__(self, name, value):
+        Changes.count += 1
         members = self.__dict__
         if isinstance(value, (Tensor, Module)):
             self._set_registrable(name, value)
@@ -337,6 +343,7 @@ class Module(HookMethods, StateMethods, ConversionMethods):
         self._non_persistent_buffers_set.discard(name)
 
     def __delattr__(self, name):
+        Changes.count += 1
         if name in self._parameters:
             del self._parameters[name]
         elif name in self._buffers:
@@ -561,6 +568,8 @@ class Module(HookMethods, StateMethods, ConversionMethods):
     def zero_grad(self, set_to_none=True):
         """Drop the parameters' gradients, or set them to 0. Source: torch.nn.Module.zero_grad."""
         for parameter in self.parameters():
+            if watched.capture is not None:
+                watched.capture.meets_gradient(parameter, cleared=set_to_none)
             gradient = parameter.grad
             if gradient is None:
                 continue

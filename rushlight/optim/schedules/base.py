@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from ...executors.observing import conclude, refuse, watched
 from ...tensor import Tensor
 from ..optimizer import Optimizer
 
@@ -49,6 +50,7 @@ def group_values(optimizer: Optimizer, key: str) -> list[Any]:
 
 def set_group_value(group: dict[str, Any], key: str, value: Any) -> None:
     """Make `group[key]` equal to `value`; a tensor that stands there is filled, not replaced."""
+    refuse("a schedule sets an optimizer's options")
     present = group[key]
     if not isinstance(present, Tensor):
         group[key] = value
@@ -169,6 +171,9 @@ class LRScheduler:
         Args:
             epoch: go to this epoch instead (deprecated).
         """
+        if watched.capture is not None and not watched.capture.paused:
+            conclude(lambda: LRScheduler.step(self, epoch))
+            return
         if self._step_count == 1:
             self._warn_of_wrong_order()
         self._step_count += 1

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 
+from ...executors.observing import conclude, watched
 from ...tensor import Tensor
 from ..optimizer import Optimizer
 from .base import LRScheduler, _enable_get_lr_call, _warn_get_lr_called_within_step
@@ -141,6 +142,9 @@ class CosineAnnealingWarmRestarts(LRScheduler):
         Raises:
             ValueError: a negative epoch.
         """
+        if watched.capture is not None and not watched.capture.paused:
+            conclude(lambda: CosineAnnealingWarmRestarts.step(self, epoch))
+            return
         given = epoch
         if epoch is None and self.last_epoch < 0:
             epoch = 0

@@ -6,6 +6,7 @@ from bisect import bisect_right
 from collections.abc import Sequence
 from typing import Any
 
+from ...executors.observing import conclude, watched
 from ..optimizer import Optimizer
 from .base import LRScheduler, group_values, set_group_value
 from .plateau import ReduceLROnPlateau
@@ -96,6 +97,9 @@ class SequentialLR(_OfSchedules):
 
     def step(self) -> None:  # type: ignore[override]
         """Go to the next epoch: step the schedule whose turn it is."""
+        if watched.capture is not None and not watched.capture.paused:
+            conclude(lambda: SequentialLR.step(self))
+            return
         self.last_epoch += 1
         index = bisect_right(self._milestones, self.last_epoch)
         schedule = self._schedulers[index]
@@ -136,6 +140,9 @@ class ChainedScheduler(_OfSchedules):
 
     def step(self) -> None:  # type: ignore[override]
         """Step all the schedules, in their order."""
+        if watched.capture is not None and not watched.capture.paused:
+            conclude(lambda: ChainedScheduler.step(self))
+            return
         for schedule in self._schedulers:
             schedule.step()
         self._last_lr = group_values(self.optimizer, "lr")

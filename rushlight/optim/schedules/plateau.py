@@ -6,6 +6,7 @@ import math
 import warnings
 from typing import Any, SupportsFloat
 
+from ...executors.observing import refuse
 from ..optimizer import Optimizer
 from .base import (
     EPOCH_DEPRECATION_WARNING,
@@ -114,6 +115,7 @@ class ReduceLROnPlateau(LRScheduler):
             metrics: the value that is watched: a number or a tensor of one element.
             epoch: the epoch's number, if it is not the next (deprecated).
         """
+        refuse("ReduceLROnPlateau steps")
         value = float(metrics)
         if epoch is None:
             epoch = self.last_epoch + 1

@@ -1,0 +1,3 @@
+"""`torch._dynamo.eval_frame`: the class of compiled modules."""
+
+from ..nn.compiled import OptimizedModule as OptimizedModule
