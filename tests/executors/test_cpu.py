@@ -4,7 +4,7 @@ import zlib
 
 import numpy as np
 import pytest
-from agreement import agree, expected
+from agreement import agree, agree_in_order, expected
 
 import rushlight  # noqa: F401  (declares every primitive)
 from rushlight import dtypes
@@ -87,4 +87,7 @@ def accepted(prim, dtype):
 @pytest.mark.parametrize(("prim", "dtype"), CASES)
 def test_record(prim, dtype):
     for roots in accepted(prim, dtype):
-        agree([root for root in roots if root.buffer is None])
+        roots = [root for root in roots if root.buffer is None]
+        agree(roots)
+        for turned in (False, True):
+            agree_in_order(roots, 3, turned)

@@ -67,6 +67,9 @@ CASES = {
     # ---------------------------------------------------------------- numbers
     "0 and -0 are two numbers": lambda: [values((4,)).copysign(constant(z, dtypes.float32)) for z in (0.0, -0.0)],
     "numbers are rounded to bfloat16": lambda: (values((4,), "bfloat16") * 0 + 0.1).cast(dtypes.float32) * 1e6,
+    "counting in bfloat16": lambda: (
+        of_array(np.array(3).astype(dtypes.bfloat16.numpy), dtypes.bfloat16).iota(600).cast(dtypes.float32) * 1e6
+    ),
     "numbers too large for float16": lambda: values((4,), "float16") + 1e6,
     "the largest unsigned number": lambda: whole([1, 2, 3], "uint64") + 18446744073709551615,
     "sums of booleans": lambda: [values((4, 5), "bool").sum((d,), False) for d in (0, 1)],

@@ -21,7 +21,7 @@ def forward(
     """y = x correlated with w, plus bias (one number an output channel) where it is given."""
     if not shape.sound:
         return None
-    if WINOGRAD and winograd.suits(shape, workers):
+    if WINOGRAD and winograd.suits(shape, winograd.FIXED):
         return winograd.forward(shape, x, w, y, workers, bias)
     if woven.suits(shape):
         return woven.forward(shape, x, w, y, workers, bias)
@@ -32,7 +32,7 @@ def input_gradient(shape: Shape, dy: Pointer, w: Pointer, dx: Pointer, workers: 
     """dx from dy, the gradient of y."""
     if not shape.sound:
         return None
-    if WINOGRAD and winograd.suits(shape, workers):
+    if WINOGRAD and winograd.suits(shape, winograd.FIXED):
         return winograd.input_gradient(shape, dy, w, dx, workers)
     if woven.suits(shape):
         return woven.input_gradient(shape, dy, w, dx, workers)
@@ -43,7 +43,7 @@ def weight_gradient(shape: Shape, x: Pointer, dy: Pointer, dw: Pointer, workers:
     """dw from x and dy, the gradient of y."""
     if not shape.sound:
         return None
-    if WINOGRAD and winograd.suits(shape, workers):
+    if WINOGRAD and winograd.suits(shape, winograd.FIXED_SUMS):
         return winograd_weight.weight_gradient(shape, x, dy, dw, workers)
     if woven.suits(shape):
         return woven.weight_gradient(shape, x, dy, dw, workers)

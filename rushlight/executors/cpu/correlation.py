@@ -273,7 +273,9 @@ class Panels:
         start, spans = c.start(column, masks), self._spans(c, y, x, weights, width)
         with c.tiles() as tile:
             windows = [b.at(source, place, type) for place in tile.sources]
-            c.store(tile, column, microkernel.dot_tile(b, type, start, windows, spans), masks)
+            c.store(
+                tile, column, microkernel.dot_tile(b, type, [start] * len(windows), windows, spans), masks
+            )
 
     def _spans(self, c: Correlation, y: Axis, x: Axis, weights: Value, width: int) -> Callable:
         """The loops over taps around the innermost one; a row of taps without gaps is one span."""

@@ -1,6 +1,6 @@
 """Exponentials, logarithms, hyperbolic functions and powers, on any number of lanes of float32 or float64.
 
-Errors: 1 unit in the last place for exp, exp2, log and pow, 2 for their sisters, 2.5 for sigmoid, sinh and tanh. Polynomials
+Errors: 1 unit in the last place for exp, exp2 and log, 2 for most others, 2.5 for sigmoid, sinh and tanh. Polynomials
 are minimax (Remez), their coefficients rounded to the format one after another, the constant term first.
 """
 
@@ -393,8 +393,5 @@ def _hypot64(b: Builder, x: Value, y: Value) -> Value:
     one = b.constant(1.0, x.type)
     scale = b.select(larger.gt(2.0**500), 2.0**-600, b.select(larger.lt(2.0**-400), 2.0**600, one))
     x, y = x * scale, y * scale
-    square = y * y
-    # Of the squares one is exact in the fma; the other's error is added back.
-    total = b.fma(x, x, square)
-    root = b.sqrt(total)
+    root = b.sqrt(b.fma(x, x, y * y))
     return root * b.select(larger.gt(2.0**500), 2.0**600, b.select(larger.lt(2.0**-400), 2.0**-600, one))

@@ -163,6 +163,10 @@ class Loops:
         value.varies, value.within = self.flags(place)
         return value
 
+    def converted(self, value: Expr, kind: str) -> Expr:
+        """The same number of another kind."""
+        return value if value.kind == kind else self._make("convert", (value,), None, kind)
+
     def guard(self, conditions: tuple, value: Callable[[], Expr], kind: str) -> Expr:
         """`value` where every (affine, low, high) lies inside, else 0."""
         inside = value()
@@ -343,13 +347,12 @@ def _iota(loops: Loops, node: Node, places: tuple) -> Expr:
     start = node.inputs[0]
     if places[0].terms:
         raise Inexpressible(node)
-    count = loops.counter(places[0])
     kind = _kind(node)
-    if kind != "i64":
-        count = loops._make("convert", (count,), None, kind)
-    if start.prim is CONSTANT and start.params[1] == 0:
-        return count
-    return loops._make("plus", (count, loops.at(start, ())), None, kind)
+    wide = "f32" if kind == "bf16" else kind  # as the reference executor adds
+    total = loops.converted(loops.counter(places[0]), wide)
+    if start.prim is not CONSTANT or start.params[1] != 0:
+        total = loops._make("plus", (total, loops.converted(loops.at(start, ()), wide)), None, wide)
+    return loops.converted(total, kind)
 
 
 def _gather(loops: Loops, node: Node, places: tuple) -> Expr:

@@ -201,7 +201,8 @@ class Fusion:
         try:
             return Sink(sink, loops.at(part.value, places), None, address, False)
         except Inexpressible as problem:
-            self.forced.add(problem.node or part.value)
+            known = problem.node is None or problem.node in self.forced
+            self.forced.add(part.value if known else problem.node)
             raise _Again from None
 
     def _level(self, leaves: Iterable[Node], but: Unit | None = None) -> int:

@@ -36,17 +36,17 @@ Tile = list[list[Value]]
 def dot_tile(
     b: Builder,
     type: Type,
-    start: Sequence[Value],
+    start: Tile,
     pointers: Sequence[Value],
     spans: Callable[[Callable[[Value, Value, Value], None]], None],
 ) -> Tile:
-    """start[v] + sum over terms of pointers[r][term] * panel[term][v], for all rows r and vectors v.
+    """start[r][v] + sum over terms of pointers[r][term] * panel[term][v], for all rows r and vectors v.
 
     `spans(span)` emits the loops around: it calls span(low, high, panel) in their midst, for the terms low <= k < high at the
     pointers, whose weights begin at `panel`.
     """
-    vectors, lanes = len(start), type.lanes
-    sums = [[b.variable(first) for first in start] for _ in pointers]
+    vectors, lanes = len(start[0]), type.lanes
+    sums = [[b.variable(first) for first in row] for row in start]
 
     def span(low: Value, high: Value, panel: Value) -> None:
         weights = b.at(panel, -(low * (vectors * lanes)), type)

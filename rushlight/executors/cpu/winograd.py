@@ -21,13 +21,19 @@ from .bands import Image
 from .emit import I64, PTR, Builder, Type, Value
 from .geometry import Shape
 from .kernel import Body, Buffer, Call, Pointer, kernel
-from .packing import Layout, forward_layout, pack, turned_layout
+from .winograd_filter import PLANES, forward_square, transformed, turned_row
+from .winograd_filter import plane as filter_plane
 
 SIDE = 6  # of a source tile
-PLANES = SIDE * SIDE
 STEP = 4  # of a target tile
 # A block's transformed tiles are to take about this many bytes of the second cache, whose other half the weights use.
 BLOCK_BYTES = 600 * 1024
+# What transforming the weight, and the sums of its gradient, takes for each pair of channels (see `suits`).
+FIXED, FIXED_SUMS = 630, 1600
+# Up to so many tiles, workers share the panels instead of the tiles, and a filter is transformed piece by piece of so many
+# inner channels where it is used: large filters on small images would otherwise spend their time in memory.
+FEW = 64
+FILTER_PIECE = 64
 # Between planes, in numbers: keeps them out of each other's cache sets.
 GAP = 48
 
@@ -48,22 +54,24 @@ class Numbers(NamedTuple):
     tiles_x: int
     block: int  # tiles
     panels: int
-    splits: int
+    splits: int  # shares of the panels; or, with few tiles, pieces of a filter's inner channels
     source_plane: int  # numbers from a plane to the next
     target_plane: int
     scratch_bytes: int
 
 
-def suits(shape: Shape, workers: int) -> bool:
-    """Whether the kernels here can do it, and are likely to be faster than the direct form."""
-    lanes = microkernel.vector("f32").lanes
+def suits(shape: Shape, fixed: int) -> bool:
+    """Whether the kernels here can do it, and are likely to be faster than the direct form.
+
+    fixed: what transforming the weight takes for each pair of channels, in multiplications of a product.
+    """
     plain = shape.kind == "f32" and shape.kernel == (3, 3) and shape.groups == 1
     plain = plain and shape.stride == (1, 1) and shape.dilation == (1, 1)
-    return (
-        plain
-        and min(shape.channels, shape.out_channels) >= max(16, lanes)
-        and _tiles(shape.batch, shape.out_height, shape.out_width) >= 24
-    )
+    if not plain or min(shape.channels, shape.out_channels) < max(16, microkernel.vector("f32").lanes):
+        return False
+    pixels = shape.batch * shape.out_height * shape.out_width
+    # Transforming tiles takes about as long as 16 multiplications more.
+    return 9 * pixels > (PLANES + 16) * _tiles(shape.batch, shape.out_height, shape.out_width) + fixed
 
 
 def _tiles(batch: int, height: int, width: int) -> int:
@@ -77,8 +85,7 @@ def forward(
     source = (shape.batch, shape.height, shape.width, shape.channels)
     target = (shape.out_height, shape.out_width, shape.out_channels)
     low = (shape.padding[0][0], shape.padding[1][0])
-    layout = forward_layout(shape, _vectors(shape.out_channels))
-    return _convolve(source, target, low, layout, x, w, y, workers, bias)
+    return _convolve(shape, False, source, target, low, x, w, y, workers, bias)
 
 
 def input_gradient(shape: Shape, dy: Pointer, w: Pointer, dx: Pointer, workers: int) -> list[Call]:
@@ -86,9 +93,7 @@ def input_gradient(shape: Shape, dy: Pointer, w: Pointer, dx: Pointer, workers: 
     source = (shape.batch, shape.out_height, shape.out_width, shape.out_channels)
     target = (shape.height, shape.width, shape.channels)
     low = (2 - shape.padding[0][0], 2 - shape.padding[1][0])
-    return _convolve(
-        source, target, low, turned_layout(shape, _vectors(shape.channels)), dy, w, dx, workers, None
-    )
+    return _convolve(shape, True, source, target, low, dy, w, dx, workers, None)
 
 
 def _vectors(columns: int) -> int:
@@ -97,67 +102,63 @@ def _vectors(columns: int) -> int:
 
 
 def _convolve(
+    shape: Shape,
+    turned: bool,
     source: tuple,
     target: tuple,
     low: tuple,
-    layout: Layout,
     x: Pointer,
     w: Pointer,
     y: Pointer,
     workers: int,
     bias: Pointer | None,
 ) -> list[Call]:
-    batch, channels = source[0], source[3]
-    vectors = layout.vectors
+    channels, vectors, rows = source[3], _vectors(target[2]), microkernel.rows()
     width = vectors * microkernel.vector("f32").lanes
-    call, packed = pack(layout, "f32", w)
-    weights = Pointer(Buffer(PLANES * layout.panels * channels * width * 4, "transformed weight"))
-    change = kernel(f"winograd_weight_{vectors}", 2, 2, lambda body, _: _weights(body, vectors))
-    tiles = _tiles(batch, target[0], target[1])
-    rows = microkernel.rows()
-    block = BLOCK_BYTES // (PLANES * 4 * (channels + width))
-    block = max(1, min(block, -(-tiles // (rows * workers)) * rows) // rows) * rows
-    pieces, splits = -(-tiles // block), 1
-    while pieces * splits < 8 * workers and pieces * splits % workers and splits < layout.panels:
-        splits += 1
+    panels = -(-target[2] // width)
+    tiles = _tiles(source[0], target[0], target[1])
+    few = tiles <= FEW and panels >= workers
+    if few:
+        block, splits = -(-tiles // rows) * rows, -(-channels // FILTER_PIECE)
+        calls, weights = [], w
+    else:
+        block, splits = _blocks(tiles, channels + width, panels, workers)
+        change, weights = transformed(shape, turned, vectors, w)
+        calls = [change]
     source_plane, target_plane = block * channels + GAP, block * width + GAP
     # Beside the planes: a row of zeros, which stands for pixels outside, and a place to put what falls outside.
-    size = (PLANES * (source_plane + target_plane) + channels + target[2]) * 4
-    size = -(-size // 64) * 64
+    size = PLANES * (source_plane + target_plane) + channels + target[2]
+    if few:
+        size += PLANES * filter_plane(FILTER_PIECE, width)
+    size = -(-size // 16) * 64
     numbers = Numbers(  # type: ignore[call-arg]
-        *source, *target, *low, -(-target[0] // STEP), -(-target[1] // STEP), block, layout.panels, splits,
+        *source, *target, *low, -(-target[0] // STEP), -(-target[1] // STEP), block, panels, splits,
         source_plane, target_plane, size,
     )  # fmt: skip
     scratch = Pointer(Buffer(size * workers, "winograd block"))
     biased = bias is not None
-    name = f"winograd_{vectors}{'_bias' if biased else ''}"
-    work = kernel(name, 4 + biased, len(numbers), lambda body, _: _Writer(body, vectors, biased).write())
+
+    def write(body: Body, _: object) -> None:
+        writer = _Writer(body, vectors, biased)
+        writer.write_few(turned) if few else writer.write()
+
+    way = f"_few{'_turned' if turned else ''}" if few else ""
+    work = kernel(f"winograd{way}_{vectors}{'_bias' if biased else ''}", 4 + biased, len(numbers), write)
     pointers = (x, weights, y, scratch) if bias is None else (x, weights, y, scratch, bias)
     reads = tuple(p.buffer for p in pointers if p not in (y, scratch))
-    operations = 2 * tiles * PLANES * channels * target[2]
-    return [
-        call,
-        Call(change, (packed, weights), (channels, layout.panels), (packed.buffer,), (weights.buffer,),
-             work=weights.buffer.size / 8),
-        Call(work, pointers, tuple(numbers), reads, (y.buffer, scratch.buffer), work=operations / 80),
-    ]  # fmt: skip
+    length = 2 * tiles * PLANES * channels * target[2] / 80
+    return [*calls, Call(work, pointers, tuple(numbers), reads, (y.buffer, scratch.buffer), work=length)]
 
 
-def _weights(body: Body, vectors: int) -> None:
-    """Transformed weights (panel, plane, channel, column) from packed ones (panel, tap, channel, column)."""
-    b, (packed, out), (channels, panels) = body.b, body.pointers, body.numbers
-    type = microkernel.vector("f32")
-    width = vectors * type.lanes
-    low, high = b.share(panels * channels, body.worker, body.workers)
-    with b.loop(low, high) as i:
-        panel, channel = i / channels, i % channels
-        stride = channels * width
-        for v in range(vectors):
-            from_ = b.at(packed, panel * stride * 9 + channel * width + v * type.lanes, type)
-            to = b.at(out, panel * stride * PLANES + channel * width + v * type.lanes, type)
-            taps = [[b.load(from_, type, stride * (3 * r + c)) for c in range(3)] for r in range(3)]
-            for k, value in enumerate(flat(transforms.both(b, transforms.weight, taps))):
-                b.store(value, to, stride * k)
+def _blocks(tiles: int, channels: int, panels: int, workers: int) -> tuple[int, int]:
+    """(tiles of a block, shares of the panels): as the second cache allows, and so that workers have the same number."""
+    rows = microkernel.rows()
+    block = BLOCK_BYTES // (PLANES * 4 * channels)
+    block = max(1, min(block, -(-tiles // (rows * workers)) * rows) // rows) * rows
+    pieces, splits = -(-tiles // block), 1
+    while pieces * splits < 8 * workers and pieces * splits % workers and splits < panels:
+        splits += 1
+    return block, splits
 
 
 def flat(tile: list[list[Value]]) -> list[Value]:
@@ -180,11 +181,12 @@ class _Writer:
         self.zeros = b.at(self.products, n.target_plane * PLANES, type)  # type: ignore[operator]
         self.nowhere = b.at(self.zeros, n.source_channels, type)
         self.pointers = b.array(PTR, PLANES)
+        with b.loop(0, n.source_channels) as c:
+            b.store(b.constant(0, type.of(1)), self.zeros, c)
 
     def write(self) -> None:
+        """Blocks of tiles, by shares of the panels."""
         b, n = self.b, self.n
-        with b.loop(0, n.source_channels) as c:
-            b.store(b.constant(0, self.type.of(1)), self.zeros, c)
         tiles = n.batch * n.tiles_y * n.tiles_x
         blocks = (tiles + n.block - 1) / n.block
         low, high = b.share(blocks * n.splits, self.body.worker, self.body.workers)
@@ -198,10 +200,49 @@ class _Writer:
                 with b.loop(0, count) as t:
                     self._transform_source(first + t, t)
             with b.loop(n.panels * split / n.splits, n.panels * (split + 1) / n.splits) as panel:
-                self._multiply(panel, count)
-                column = b.minimum_i64(panel * self.width, n.channels - self.width)
+                size = filter_plane(n.source_channels, self.width)
+                filter = b.at(self.weights, panel * PLANES * size, self.type)
+                self._multiply(filter, size, b.i64(0), n.source_channels, count)  # type: ignore[arg-type]
                 with b.loop(0, count) as t:
-                    self._transform_target(first + t, t, column)
+                    self._transform_target(first + t, t, self._column(panel))
+
+    def write_few(self, turned: bool) -> None:
+        """All tiles in one block and panels shared: a piece of a panel's filter is transformed just before it is used."""
+        b, n = self.b, self.n
+        filter = b.at(self.nowhere, n.channels, self.type)
+        size = filter_plane(FILTER_PIECE, self.width)
+        tiles = n.batch * n.tiles_y * n.tiles_x
+        with b.loop(0, tiles) as t:
+            self._transform_source(t, t)
+        low, high = b.share(n.panels, self.body.worker, self.body.workers)
+        with b.loop(low, high) as panel:
+            column = self._column(panel)
+            with b.loop(0, n.splits) as piece:
+                first, last = b.share(n.source_channels, piece, n.splits)  # type: ignore[arg-type]
+                self._transform_filter(turned, column, first, last, filter, b.i64(size))
+                self._multiply(filter, size, first, last, tiles)  # type: ignore[arg-type]
+            with b.loop(0, tiles) as t:
+                self._transform_target(t, t, column)
+
+    def _column(self, panel: Value) -> Value:
+        return self.b.minimum_i64(panel * self.width, self.n.channels - self.width)
+
+    def _transform_filter(
+        self, turned: bool, column: Value, first: Value, last: Value, to: Value, size: Value
+    ) -> None:
+        """Inner channels first ... last-1 of a panel."""
+        b, n, lanes = self.b, self.n, self.type.lanes
+        for v in range(self.vectors):
+            with b.loop(first, last, 1 if turned else lanes) as i:
+                channel = i if turned else b.minimum_i64(i, last - lanes)
+                here = b.at(to, (channel - first) * self.width + v * lanes, self.type)
+                if turned:
+                    turned_row(b, self.weights, b.i64(n.channels), column + v * lanes, channel, here, size)
+                else:
+                    inner = b.i64(n.source_channels)
+                    forward_square(
+                        b, self.weights, inner, column + v * lanes, channel, here, self.width, size
+                    )
 
     def _place(self, tile: Value) -> tuple[Value, Value, Value]:
         """(image, row, column) of the tile's first target pixel."""
@@ -226,25 +267,25 @@ class _Writer:
             for k, value in enumerate(flat(transforms.both(b, transforms.source, d))):
                 b.store(value, to, n.source_plane * k + channel)
 
-    def _multiply(self, panel: Value, count: Value) -> None:
-        """Every plane of the block with one panel of its weights."""
+    def _multiply(self, filter: Value, size: Value | int, first: Value, last: Value, count: Value) -> None:
+        """Channels first ... last-1 of every plane with one panel's filter for them; added where first is not 0."""
         b, n, type, rows = self.b, self.n, self.type, microkernel.rows()
-        start = [b.constant(0, type)] * self.vectors
-        size = n.source_channels * self.width
+        old = b.spread(first.gt(0), type.lanes)
         with b.loop(0, PLANES) as k:
-            weights = b.at(self.weights, (panel * PLANES + k) * size, type)
-            from_, to = (
-                b.at(self.planes, k * n.source_plane, type),
-                b.at(self.products, k * n.target_plane, type),
-            )
+            from_ = b.at(self.planes, k * n.source_plane + first, type)
+            to = b.at(self.products, k * n.target_plane, type)
             with b.loop(0, count, rows) as t:
-                places = [b.at(from_, (t + r) * n.source_channels, type) for r in range(rows)]
+                windows = [b.at(from_, (t + r) * n.source_channels, type) for r in range(rows)]
+                place = lambda r, v, to=to, t=t: b.at(to, (t + r) * self.width + v * type.lanes, type)
+                places = [[place(r, v) for v in range(self.vectors)] for r in range(rows)]
+                start = [[b.load_masked(p, type, old) for p in row] for row in places]
+                panel = b.at(filter, k * size, type)
                 tile = microkernel.dot_tile(
-                    b, type, start, places, lambda span: span(b.i64(0), b.i64(n.source_channels), weights)
+                    b, type, start, windows, lambda span: span(b.i64(0), last - first, panel)
                 )
-                for r, sums in enumerate(tile):
-                    for v, total in enumerate(sums):
-                        b.store(total, to, (t + r) * self.width + v * type.lanes)
+                for row, totals in zip(places, tile):
+                    for p, total in zip(row, totals):
+                        b.store(total, p)
 
     def _transform_target(self, tile: Value, t: Value, column: Value) -> None:
         """A^T m A of one tile, for the panel's channels."""

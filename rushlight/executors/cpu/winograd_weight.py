@@ -8,21 +8,25 @@ the third cache. Error as in winograd.py.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 from . import microkernel
 from . import winograd_transforms as transforms
 from .bands import Image
-from .emit import PTR, Value
+from .emit import F32, I1, PTR, Builder, Type, Value
 from .geometry import Shape
 from .kernel import Body, Buffer, Call, Pointer, kernel
 from .packing import first_column
 from .weight_gradient import Sums, gather
-from .winograd import GAP, PLANES, SIDE, STEP, flat, pixels
+from .winograd import GAP, SIDE, STEP, flat, pixels
+from .winograd_filter import PLANES
 
 # Both sides' planes of a chunk are to take about this many bytes for each worker and one more; or as many as the sums,
 # which every chunk reads and writes.
 CHUNK_BYTES = 1 << 20
+# Up to so many tiles, all planes of some channels are multiplied together.
+FEW = 64
 
 
 class Tiles(NamedTuple):
@@ -73,45 +77,42 @@ def weight_gradient(shape: Shape, x: Pointer, dy: Pointer, dw: Pointer, workers:
     x_plane, dy_plane = count * c + GAP, count * o + GAP
     planes = Pointer(Buffer(PLANES * x_plane * 4 + 4 * high, "winograd planes of x"))
     dy_planes = Pointer(Buffer(PLANES * dy_plane * 4 + 4 * width, "winograd planes of dy"))
-    sums = Pointer(Buffer(PLANES * panels * rows * high * width * 4, "winograd sums"))
+    taps = Pointer(Buffer(9 * panels * rows * high * width * 4, "weight gradient sums"))
     zeros = Pointer(Buffer(4 * workers * max(c, o), "zeros"))
     change = kernel("winograd_tiles", 5, len(Tiles._fields), lambda body, _: _Transform(body).write())
-    multiply = kernel(
-        f"winograd_products_{vectors}", 3, len(Products._fields), lambda body, _: _multiply(body, vectors)
-    )
-    calls = []
-    for first in range(0, tiles, count):
-        here = min(count, tiles - first)
-        numbers = Tiles(
+
+    def transform(first: int, here: int) -> Call:
+        numbers = Tiles(  # type: ignore[call-arg]
             shape.height, shape.width, c, shape.out_height, shape.out_width, o, shape.padding[0][0], shape.padding[1][0],
             tiles_y, tiles_x, first, here, x_plane, dy_plane,
         )  # fmt: skip
-        calls.append(
-            Call(change, (x, dy, planes, dy_planes, zeros), tuple(numbers), (x.buffer, dy.buffer),
-                 (planes.buffer, dy_planes.buffer, zeros.buffer), work=here * PLANES * (c + o) / 2)
-        )  # fmt: skip
-        factors = Products(c, o, here, x_plane, dy_plane, rows, panels, int(first == 0))
-        calls.append(
-            Call(multiply, (planes, dy_planes, sums), tuple(factors), (planes.buffer, dy_planes.buffer), (sums.buffer,),
-                 work=2 * here * PLANES * c * o / 100)
-        )  # fmt: skip
-    taps = Pointer(Buffer(9 * panels * rows * high * width * 4, "weight gradient sums"))
-    back = kernel(f"winograd_taps_{vectors}", 2, 2, lambda body, _: _taps(body, vectors))
-    calls.append(
-        Call(
-            back,
-            (sums, taps),
-            (rows * high, panels),
-            (sums.buffer,),
-            (taps.buffer,),
-            work=sums.buffer.size / 8,
+        pointers, writes = (x, dy, planes, dy_planes, zeros), (planes.buffer, dy_planes.buffer, zeros.buffer)
+        return Call(
+            change, pointers, tuple(numbers), (x.buffer, dy.buffer), writes, work=here * PLANES * (c + o) / 2
         )
-    )
+
+    def multiply(name: str, write: Callable, to: Pointer, first: int, here: int) -> Call:
+        numbers = Products(c, o, here, x_plane, dy_plane, rows, panels, int(first == 0))  # type: ignore[call-arg]
+        work = kernel(f"{name}_{vectors}", 3, len(numbers), lambda body, _: write(body, vectors))
+        reads, length = (planes.buffer, dy_planes.buffer), 2 * here * PLANES * c * o / 100
+        return Call(work, (planes, dy_planes, to), tuple(numbers), reads, (to.buffer,), work=length)
+
+    if chunks == 1 and tiles <= FEW:
+        calls = [transform(0, tiles), multiply("winograd_products_few", _multiply_few, taps, 0, tiles)]
+    else:
+        sums = Pointer(Buffer(PLANES * panels * rows * high * width * 4, "winograd sums"))
+        calls = []
+        for first in range(0, tiles, count):
+            here = min(count, tiles - first)
+            calls += [transform(first, here), multiply("winograd_products", _multiply, sums, first, here)]
+        back = kernel(f"winograd_taps_{vectors}", 2, 2, lambda body, _: _taps(body, vectors))
+        length = sums.buffer.size / 8
+        calls.append(
+            Call(back, (sums, taps), (rows * high, panels), (sums.buffer,), (taps.buffer,), work=length)
+        )
     size = 9 * rows * high * width
-    calls.append(
-        gather(Sums(1, panels * size, size, 1, panels, o, 9, c, rows * high), "f32", vectors, taps, dw)
-    )
-    return calls
+    last = Sums(1, panels * size, size, 1, panels, o, 9, c, rows * high)
+    return [*calls, gather(last, "f32", vectors, taps, dw)]
 
 
 class _Transform:
@@ -169,30 +170,81 @@ def _multiply(body: Body, vectors: int) -> None:
     """Add every plane's products: sums of (plane, panel, channel, column)."""
     b, (planes, dy_planes, sums) = body.b, body.pointers
     n = Products(*body.numbers)  # type: ignore[arg-type]
-    type, high = microkernel.vector("f32"), microkernel.rows()
-    width = vectors * type.lanes
+    size = microkernel.rows() * vectors * microkernel.vector("f32").lanes
     first, last = b.share(n.rows * n.panels * PLANES, body.worker, body.workers)
     with b.loop(first, last) as unit:
         row, rest = unit % n.rows, unit / n.rows
         panel, k = rest % n.panels, rest / n.panels
-        x = b.at(planes, k * n.x_plane + row * high, type)
-        dy = b.at(dy_planes, k * n.dy_plane + first_column(b, panel, n.out_channels, width), type)  # type: ignore[arg-type]
-        to = b.at(sums, unit * (high * width), type)
-        old = ~b.spread(b.i64(n.fresh).ne(0), type.lanes)
-        start = [
-            [b.load_masked(b.at(to, (r * vectors + v) * type.lanes, type), type, old) for v in range(vectors)]
-            for r in range(high)
-        ]
+        _product(
+            b,
+            n,
+            vectors,
+            planes,
+            dy_planes,
+            k,
+            row,
+            panel,
+            b.at(sums, unit * size, F32),
+            b.i64(n.fresh).eq(0),
+        )
 
-        def step(t: Value, x: Value = x, dy: Value = dy) -> tuple[list[Value], list[Value]]:
-            from_, column = b.at(x, t * n.channels, type), b.at(dy, t * n.out_channels, type)
-            factors = [b.spread(b.load(from_, type.of(1), r), type.lanes) for r in range(high)]
-            return factors, [b.load(column, type, v * type.lanes) for v in range(vectors)]
 
-        tile = microkernel.outer_tile(b, type, start, n.count, step)  # type: ignore[arg-type]
-        for r, totals in enumerate(tile):
-            for v, total in enumerate(totals):
-                b.store(total, to, (r * vectors + v) * type.lanes)
+def _product(
+    b: Builder, n: Products, vectors: int, planes: Value, dy_planes: Value, k: Value, row: Value, panel: Value,
+    to: Value, more: Value,
+) -> None:  # fmt: skip
+    """The products of some channels and a panel in plane k, summed over tiles; added to what is at `to` if there is `more`."""
+    type, high = microkernel.vector("f32"), microkernel.rows()
+    x = b.at(planes, k * n.x_plane + row * high, type)
+    dy = b.at(dy_planes, k * n.dy_plane + first_column(b, panel, n.out_channels, vectors * type.lanes), type)  # type: ignore[arg-type]
+    old = b.spread(more, type.lanes)
+    places = [[b.at(to, (r * vectors + v) * type.lanes, type) for v in range(vectors)] for r in range(high)]
+    start = [[b.load_masked(place, type, old) for place in places_] for places_ in places]
+
+    def step(t: Value) -> tuple[list[Value], list[Value]]:
+        from_, column = b.at(x, t * n.channels, type), b.at(dy, t * n.out_channels, type)
+        factors = [b.spread(b.load(from_, type.of(1), r), type.lanes) for r in range(high)]
+        return factors, [b.load(column, type, v * type.lanes) for v in range(vectors)]
+
+    tile = microkernel.outer_tile(b, type, start, n.count, step)  # type: ignore[arg-type]
+    for places_, totals in zip(places, tile):
+        for place, total in zip(places_, totals):
+            b.store(total, place)
+
+
+def _multiply_few(body: Body, vectors: int) -> None:
+    """All planes of some channels and a panel together, and their taps at once: the sums never leave the first cache."""
+    b, (planes, dy_planes, taps) = body.b, body.pointers
+    n = Products(*body.numbers)  # type: ignore[arg-type]
+    type, high = microkernel.vector("f32"), microkernel.rows()
+    width = vectors * type.lanes
+    sums = b.array(type, PLANES * high * vectors)
+    first, last = b.share(n.rows * n.panels, body.worker, body.workers)
+    with b.loop(first, last) as unit:
+        row, panel = unit % n.rows, unit / n.rows
+        with b.loop(0, PLANES) as k:
+            _product(
+                b,
+                n,
+                vectors,
+                planes,
+                dy_planes,
+                k,
+                row,
+                panel,
+                b.at(sums, k * (high * width), F32),
+                b.constant(0, I1),
+            )
+        to = b.at(taps, (panel * 9 * n.rows + row) * (high * width), type)
+        with b.loop(0, high * vectors) as v:
+            _to_taps(
+                b,
+                type,
+                b.at(sums, v * type.lanes, type),
+                high * width,
+                b.at(to, v * type.lanes, type),
+                n.rows * (high * width),
+            )
 
 
 def _taps(body: Body, vectors: int) -> None:
@@ -206,7 +258,11 @@ def _taps(body: Body, vectors: int) -> None:
         for v in range(vectors):
             from_ = b.at(sums, i * width + v * type.lanes, type)
             to = b.at(taps, (panel * channels * 9 + channel) * width + v * type.lanes, type)
-            stride = panels * channels * width
-            m = [[b.load(from_, type, stride * (SIDE * r + c)) for c in range(SIDE)] for r in range(SIDE)]
-            for k, value in enumerate(flat(transforms.both(b, transforms.weight_gradient, m))):
-                b.store(value, to, channels * width * k)
+            _to_taps(b, type, from_, panels * channels * width, to, channels * width)
+
+
+def _to_taps(b: Builder, type: Type, sums: Value, plane: Value | int, taps: Value, tap: Value | int) -> None:
+    """One vector of 9 taps, `tap` numbers apart, from 36 sums that are `plane` numbers apart."""
+    m = [[b.load(sums, type, b.i64(plane) * (SIDE * r + c)) for c in range(SIDE)] for r in range(SIDE)]
+    for k, value in enumerate(flat(transforms.both(b, transforms.weight_gradient, m))):
+        b.store(value, taps, b.i64(tap) * k)
