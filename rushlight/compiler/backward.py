@@ -143,6 +143,7 @@ class Pass:
     def settle(self, kept: dict[Node, int]) -> None:
         """Prepare the program; `kept`: where each of `reads` stands in what a call keeps for backward."""
         self.program = None
+        self.prepared = False
         if self.roots:
             self.program = queue.program_of(self.key, self.inputs[: self.count], self.order, self.roots)
         self.lines = queue.lines_of(self.order)
@@ -163,6 +164,9 @@ class Pass:
             arrays[j] = kept[k]
         results: Sequence[Any] = ()
         if self.program is not None:
+            if not self.prepared:  # of all choices of outputs most are never asked for
+                queue.prepared(self.program)
+                self.prepared = True
             results = queue.replay(self.program, arrays[: self.count], self.lines)
         return [
             None if end is None else _computed(results[end[0]] if end[0] >= 0 else arrays[~end[0]], *end[1:])

@@ -112,6 +112,7 @@ class Parts:
         self.rebound: list[tuple[Owner, int]] = []  # `tensor.data = ...`
         self.new_grads: list[tuple[Owner, int]] = []
         self.dropped_grads: list[Owner] = []
+        self.cleared_grads: list[Owner] = []  # dropped by the call before anything was computed: zero_grad()
         self.results: list[
             tuple[str, Any]
         ] = []  # ("argument", i), ("held", tensor), ("grad", owner), ("made", i)
@@ -138,6 +139,8 @@ class Replay(Parts):
             return MISS
         tensors = given.tensors
         arrays = self._gathered(tensors)
+        for owner in self.cleared_grads:  # so that their memory serves this run
+            (tensors[owner] if owner.__class__ is int else owner)._grad = None
         results: Sequence[Any] = ()
         if self.program is not None:
             inputs = arrays if len(arrays) == self.count else arrays[: self.count]

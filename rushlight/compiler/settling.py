@@ -123,6 +123,8 @@ class Settling:
                     parts.no_gradient.append(owner)
                 else:
                     self._need_gradient(owner, before)
+            if touched is not None and touched.cleared:
+                parts.cleared_grads.append(owner)
             after = tensor._grad
             if after is None:
                 if before is not None or touched is not None and touched.cleared:
@@ -340,6 +342,8 @@ class Settling:
     def _take_guards(self) -> None:
         """Which tensors have to be what they were, besides what is checked elsewhere."""
         parts = self.parts
+        needed = {id(owner) for owner, *_ in parts.gradients}
+        parts.cleared_grads = [o for o in parts.cleared_grads if id(o) not in needed]
         named = (
             [s.owner for s in parts.whole] + [t.owner for t in parts.written] + [o for o, _ in parts.rebound]
         )
@@ -362,7 +366,7 @@ class Settling:
 
     def _run(self, key: tuple, inputs: list[Node], order: list[Node], roots: list[Node]) -> None:
         parts = self.parts
-        parts.program = queue.program_of(key, inputs, order, roots)
+        parts.program = queue.prepared(queue.program_of(key, inputs, order, roots))
         parts.lines = queue.lines_of(order)
         try:
             results = queue.replay(parts.program, [node.buffer for node in inputs], parts.lines)

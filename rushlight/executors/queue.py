@@ -142,6 +142,13 @@ def program_of(key: tuple, inputs: Sequence[Node], order: Sequence[Node], roots:
     return program
 
 
+def prepared(program: Any) -> Any:
+    """The program, made ready at once: whoever captures a call means to run it often."""
+    if isinstance(program, tiers.Tiered) and not settings.VERIFY:  # which holds a first run against the reference
+        program.prepare_now()
+    return program
+
+
 def replay(program: Any, arrays: list, lines: Mapping[int, tuple[str, int]]) -> list:
     """Run a program that was captured, on the arrays of its inputs; `lines` as from `lines_of` its graph."""
     with _lock:
@@ -191,5 +198,5 @@ if hasattr(os, "register_at_fork"):
 
 
 __all__ = [
-    "Counters", "lines_of", "observers", "overflow", "program_of", "realize", "record", "replay", "saves", "values",
+    "Counters", "lines_of", "observers", "overflow", "prepared", "program_of", "realize", "record", "replay", "saves", "values",
 ]  # fmt: skip
