@@ -106,6 +106,7 @@ class Parts:
         self.count = 0  # how many of the arrays are the program's; others are given back as they are
         self.lines: dict[int, tuple[str, int]] = {}
         self.written: list[Target] = []
+        self.updated: list[tuple[int, Owner]] = []  # inputs whose storages get another value
         self.written_grads: list[Target] = []
         self.fresh: list[Fresh] = []
         self.made: list[Made] = []
@@ -144,7 +145,11 @@ class Replay(Parts):
         results: Sequence[Any] = ()
         if self.program is not None:
             inputs = arrays if len(arrays) == self.count else arrays[: self.count]
-            results = queue.replay(self.program, inputs, self.lines)
+            updated = [
+                (j, (tensors[owner] if owner.__class__ is int else owner)._storage)
+                for j, owner in self.updated
+            ]
+            results = queue.replay(self.program, inputs, self.lines, updated)
         made = self._scattered(tensors, results, arrays)
         for feed in self.feeds:
             feed.commit()

@@ -9,7 +9,6 @@ something unknown. Then the program runs, for the first time.
 from __future__ import annotations
 
 import gc
-import math
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -197,8 +196,7 @@ class Settling:
         """Whether a view can be given back as a tensor of its own: nobody could tell."""
         if any(t is not tensor and t._storage is tensor._storage for t in self.visible):
             return False
-        shape = shape_of(tensor)
-        return math.prod(shape) <= 1 or layout_of(tensor)[0] == contiguous_strides(shape)
+        return layout_of(tensor)[0] == contiguous_strides(shape_of(tensor))
 
     def _alias(self, tensor: Tensor, tape: Any) -> Made:
         """A tensor on memory that was there before."""
@@ -366,7 +364,7 @@ class Settling:
 
     def _run(self, key: tuple, inputs: list[Node], order: list[Node], roots: list[Node]) -> None:
         parts = self.parts
-        parts.program = queue.prepared(queue.program_of(key, inputs, order, roots))
+        parts.program = queue.prepared(queue.program_of(key, inputs, order, roots), self._updates())
         parts.lines = queue.lines_of(order)
         try:
             results = queue.replay(parts.program, [node.buffer for node in inputs], parts.lines)
@@ -376,6 +374,17 @@ class Settling:
         for node, result in zip(roots, results):
             node.buffer = result
             node.inputs = ()
+
+    def _updates(self) -> tuple[tuple[int, int], ...]:
+        """Pairs (root, input) by number: the new value of a storage, and the value that it had."""
+        parts, pairs = self.parts, []
+        sources = {id(source.owner): source.place for source in parts.whole}
+        for target in parts.written:
+            place = sources.get(id(target.owner), parts.count)
+            if target.place >= 0 and place < parts.count:
+                pairs.append((target.place, place))
+                parts.updated.append((place, target.owner))
+        return tuple(pairs)
 
     def _take_back(self) -> None:
         """The program failed: what was there before is as it was."""

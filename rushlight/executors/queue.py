@@ -11,6 +11,7 @@ import os
 import sys
 import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from sys import getrefcount
 from typing import Any
 from weakref import ref
 
@@ -20,6 +21,7 @@ from ..graph.node import STAND_IN, Node
 from ..graph.show import show
 from ..graph.walk import trace
 from .cpu import tiers
+from .cpu.memory import spares
 from .observing import watched
 
 # Weak references to objects with a `.node` (storages) and with `.values` (tape entries), in recording order.
@@ -142,22 +144,46 @@ def program_of(key: tuple, inputs: Sequence[Node], order: Sequence[Node], roots:
     return program
 
 
-def prepared(program: Any) -> Any:
-    """The program, made ready at once: whoever captures a call means to run it often."""
-    if isinstance(program, tiers.Tiered) and not settings.VERIFY:  # which holds a first run against the reference
-        program.prepare_now()
+def prepared(program: Any, updates: tuple[tuple[int, int], ...] = ()) -> Any:
+    """The program, made ready at once: whoever captures a call means to run it often.
+
+    updates: pairs (root, input), by number, where the root is the new value of the storage that the input comes from.
+    """
+    if isinstance(program, tiers.Tiered):
+        program.hint(updates)
+        if not settings.VERIFY:  # which holds a first run against the reference
+            program.prepare_now()
     return program
 
 
-def replay(program: Any, arrays: list, lines: Mapping[int, tuple[str, int]]) -> list:
-    """Run a program that was captured, on the arrays of its inputs; `lines` as from `lines_of` its graph."""
+def replay(
+    program: Any, arrays: list, lines: Mapping[int, tuple[str, int]], updated: Sequence[tuple[int, Any]] = ()
+) -> list:
+    """Run a program that was captured, on the arrays of its inputs; `lines` as from `lines_of` its graph.
+
+    updated: (number of an input, storage) whose value is replaced by the run. Where the storage alone holds it, the array
+    is overwritten.
+    """
     with _lock:
         Counters.runs += 1
         try:
+            if updated and isinstance(program, tiers.Tiered):
+                return program.run(arrays, sole=_sole(arrays, updated))
             return program.run(arrays)
         except Exception as error:
             _locate(error, lines)
             raise
+
+
+def _sole(arrays: list, updated: Sequence[tuple[int, Any]]) -> set[int]:
+    """The inputs whose arrays nobody sees but through their storage."""
+    kept = spares.addresses
+    return {
+        j
+        for j, storage in updated
+        # Held by: the storage, and getrefcount's argument; the node, the list, the spare arrays, and that argument.
+        if id(arrays[j]) in kept and getrefcount(storage.node) == 2 and getrefcount(arrays[j]) == 4
+    }
 
 
 def lines_of(order: Sequence[Node]) -> dict[int, tuple[str, int]]:

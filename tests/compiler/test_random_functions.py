@@ -2,7 +2,7 @@
 
 import numpy as np
 from alike import bits
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 import rushlight as torch
@@ -143,6 +143,10 @@ def log_of(compile, program, returned, count, grad, outside, changes):
     outside=st.booleans(),
     changes=st.sampled_from([None, "number", "list", "tensor", "grad"]),
 )
+@example(  # strides of one element, seen in something larger
+    [("held", 3), ("state", 1, "number"), ("view", 2, "t"), ("unary", "tanh", 0), ("view", 3, "first")],
+    [5], 1, False, False, None,
+)  # fmt: skip
 def test_random_functions(program, returned, count, grad, outside, changes):
     import warnings
 

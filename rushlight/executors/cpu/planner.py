@@ -25,6 +25,7 @@ from .loops import BLOCK, Plan, plan
 from .placement import inside
 from .reductions import REDUCTIONS
 from .rules import RULES
+from .updating import candidates
 
 # What ran on the reference executor in the middle of native programs, by primitive: for `rushlight doctor`.
 fallbacks: Counter[str] = Counter()
@@ -55,13 +56,15 @@ class Steps(NamedTuple):
     """A planned graph.
 
     `roots` are the stored nodes behind the graph's roots, which may be reshaped; then so many `conditions`, truth values
-    that say whether one of the graph's failed; then what is computed only because it can fail.
+    that say whether one of the graph's failed; then what is computed only because it can fail. `candidates` as in
+    updating.py.
     """
 
     steps: list[Step]
     buffers: dict[Node, Buffer]
     roots: list[Node]
     conditions: int
+    candidates: dict[Node, set[Node]]
 
 
 class Planner:
@@ -103,7 +106,7 @@ class Planner:
         steps: list[Step] = []
         for unit in sorted(self.fusion.units, key=lambda u: (u.level, u.order)):
             steps += self._steps(unit)
-        return Steps(steps, self.buffers, self.roots, self.conditions)
+        return Steps(steps, self.buffers, self.roots, self.conditions, candidates(self.fusion.units))
 
     def buffer(self, node: Node) -> Buffer:
         """The memory of a stored node."""

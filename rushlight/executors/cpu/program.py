@@ -8,7 +8,7 @@ the table is run in stretches.
 from __future__ import annotations
 
 import ctypes
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -17,7 +17,7 @@ from ...graph.node import CONSTANT, Node
 from ...graph.registry import PICK
 from ...graph.walk import topological
 from ..reference import Program as Reference
-from . import copying, extremes, indexing, operations, ordering, runtime, scanning, target
+from . import copying, extremes, indexing, operations, ordering, runtime, scanning, target, updating
 from .graphs import copied
 from .kernel import Buffer, words
 from .memory import arena, barriers, place, spares
@@ -49,15 +49,24 @@ class Foreign(NamedTuple):
 class Program:
     """One graph, ready to run on other inputs of the same shapes.
 
+    updates: pairs (root, input), by number, such that the root is the input's new value: where that can be, `run` puts
+    it into the input's own array, if it is told that nobody else holds that.
+
     Raises (from run): what the reference executor would; its `place` is the failing node's in the graph's order.
     """
 
     def __init__(
-        self, order: Sequence[Node], inputs: Sequence[Node], roots: Sequence[Node], workers: int
+        self,
+        order: Sequence[Node],
+        inputs: Sequence[Node],
+        roots: Sequence[Node],
+        workers: int,
+        updates: Sequence[tuple[int, int]] = (),
     ) -> None:
         self._graph = order, inputs, roots
         # How many results a root has that is a tuple of them; None for any other.
         self.counts = [len(root.shape) if isinstance(root.dtype, tuple) else None for root in roots]
+        wanted = [(roots[i], inputs[j]) for i, j in updates]
         roots = [single for root, n in zip(roots, self.counts) for single in _singles(root, n)]
         planned = Planner(order, roots, workers).plan()
         if workers > 1 and _total(planned) <= _ALONE:
@@ -68,9 +77,12 @@ class Program:
         self.workers = workers
         self._values: dict[Any, int] = {}  # node or buffer: its slot
         self._assign(planned, inputs)
-        self._assemble(planned)
+        conditions = planned.roots[len(roots) :][: planned.conditions]
+        pairs = _pairs(planned, dict(zip(roots, planned.roots)), wanted)
+        planned = planned._replace(steps=updating.put_last(planned.steps, planned.buffers, set(pairs)))
+        self._assemble(planned, pairs, conditions)
         self.results = [(self._value(n), n) for n in planned.roots]
-        self.conditions = [at for at, _ in self.results[len(roots) :][: planned.conditions]]
+        self.conditions = [self._value(n) for n in conditions]
         self._prepare_runs()
 
     # ------------------------------------------------------------ putting together
@@ -117,7 +129,7 @@ class Program:
             self.size += 1
         return self._values[node]
 
-    def _assemble(self, planned: Steps) -> None:
+    def _assemble(self, planned: Steps, pairs: Mapping[Buffer, Buffer], conditions: Sequence[Node]) -> None:
         calls = [call for step in planned.steps for call in step.calls]
         waits = barriers(calls)
         fixed = [b for b in self._values if isinstance(b, Buffer)]
@@ -133,7 +145,32 @@ class Program:
             entries.append((entry, given.ctypes.data, int(wait) | 2 * call.alone))
         self.table = runtime.Table(entries)
         self.calls = calls
+        first = self._take_updates(planned, pairs, waits, conditions)
         self.steps = self._stretches(planned)
+        # What overwrites inputs is run by itself, after a look at whether anything has failed.
+        self.last: Stretch | None = None
+        if first < len(calls):
+            whole = self.steps.pop()
+            assert isinstance(whole, Stretch)
+            if whole.first < first:
+                self.steps.append(Stretch(whole.first, first))
+            self.last = Stretch(first, whole.last)
+
+    def _take_updates(
+        self,
+        planned: Steps,
+        pairs: Mapping[Buffer, Buffer],
+        waits: Sequence[bool],
+        conditions: Sequence[Node],
+    ) -> int:
+        """Settle which results may be put into the array of an input, by slot; gives the first call that does so."""
+        calls = self.calls
+        found = updating.allowed(pairs, calls, waits, _surely(planned, conditions))
+        self.updates: dict[int, int] = {}
+        if not found or sum(buffer.size for buffer in found) < updating.LEAST_BYTES:
+            return len(calls)
+        self.updates = {self._values[b]: self._values[source] - _FIRST for b, (source, _) in found.items()}
+        return min(at for _, at in found.values())
 
     def _stretches(self, planned: Steps) -> list[Stretch | Foreign]:
         steps: list[Stretch | Foreign] = []
@@ -176,8 +213,13 @@ class Program:
         ]
         self._several = any(n is not None for n in self.counts)
 
-    def run(self, arrays: Sequence[np.ndarray], note: Callable | None = None) -> list[Any]:
-        """The values of the roots for these inputs; an error notes in `place` the node that failed."""
+    def run(
+        self, arrays: Sequence[np.ndarray], note: Callable | None = None, sole: Collection[int] = ()
+    ) -> list[Any]:
+        """The values of the roots for these inputs; an error notes in `place` the node that failed.
+
+        sole: numbers of inputs whose arrays are this call's to overwrite.
+        """
         values, slots = self._fixed.copy(), self._slots
         slots[_ARENA_SLOT] = arena.reserve(self.arena_size)
         at = _FIRST
@@ -192,8 +234,13 @@ class Program:
             slots[at] = address
             at += 1
         take = spares.take
+        updates = self.updates if sole else ()
         for at, shape, dtype in self.outputs:
-            values[at], slots[at] = take(shape, dtype)
+            if at in updates and self.updates[at] in sole:
+                source = self.updates[at] + _FIRST
+                values[at], slots[at] = values[source], slots[source]
+            else:
+                values[at], slots[at] = take(shape, dtype)
         for step in self.steps:
             if type(step) is Stretch:
                 runtime.run(self.table.address, step.first, step.last, self._address, self.workers)
@@ -204,6 +251,8 @@ class Program:
                 self._run_foreign(step, values, slots, arrays)
         if self.conditions and any(values[at].item() for at in self.conditions):
             raise self._error(arrays)
+        if self.last is not None:
+            runtime.run(self.table.address, self.last.first, self.last.last, self._address, self.workers)
         results = [
             values[at] if shape is None or values[at].shape == shape else values[at].reshape(shape)
             for at, shape in self._found
@@ -235,6 +284,32 @@ class Program:
 
 def _singles(root: Node, count: int | None) -> list[Node]:
     return [root] if count is None else [PICK(root, i) for i in range(count)]
+
+
+def _pairs(
+    planned: Steps, behind: dict[Node, Node], wanted: Sequence[tuple[Node, Node]]
+) -> dict[Buffer, Buffer]:
+    """The results that may, for all that their kernels know, be put into the array of an input."""
+    found = {}
+    for root, source in wanted:
+        stored = behind.get(root, root)
+        if source in planned.candidates.get(stored, ()) and source not in planned.roots:
+            found[planned.buffers[stored]] = planned.buffers[source]
+    return found
+
+
+def _surely(planned: Steps, conditions: Sequence[Node]) -> int:
+    """The number of the first call after which nothing can fail."""
+    told = {planned.buffers[n] for n in conditions if n in planned.buffers}
+    at = first = 0
+    for step in planned.steps:
+        if step.node is not None:
+            first = at
+        for call in step.calls:
+            at += 1
+            if any(p.buffer is ERROR for p in call.pointers) or told.intersection(call.writes):
+                first = at
+    return first
 
 
 def _total(planned: Steps) -> float:

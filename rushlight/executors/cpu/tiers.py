@@ -13,7 +13,7 @@ import queue as queues
 import sys
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Any
 
 import numpy as np
@@ -38,7 +38,7 @@ PATIENCE = 1
 class Tiered:
     """A graph's program: the reference executor's, and the native one once there is one."""
 
-    __slots__ = ("reference", "native", "runs", "graph", "failed", "planned", "__weakref__")
+    __slots__ = ("reference", "native", "runs", "graph", "failed", "planned", "updates", "__weakref__")
 
     def __init__(self, order: Sequence[Node], inputs: Sequence[Node], roots: Sequence[Node]) -> None:
         self.reference = reference.compile(order, inputs, roots)
@@ -47,9 +47,12 @@ class Tiered:
         self.graph: Any = None
         self.failed = False
         self.planned = 0  # for how many threads the native program was made
+        self.updates: tuple[tuple[int, int], ...] = ()  # roots that are new values of inputs; see program.py
 
-    def run(self, arrays: Sequence[np.ndarray], note: Callable | None = None) -> list[Any]:
-        """The values of the roots; see reference.Program.run."""
+    def run(
+        self, arrays: Sequence[np.ndarray], note: Callable | None = None, sole: Collection[int] = ()
+    ) -> list[Any]:
+        """The values of the roots; see reference.Program.run, and for `sole` program.py."""
         if note is not None:
             # A profile names primitives, which a native program no longer has apart.
             return self.reference.run(arrays, note)
@@ -60,7 +63,7 @@ class Tiered:
             self.native, self.runs = None, 0
             self.prepare()
             return self.reference.run(arrays, note)
-        return native.run(arrays, note)
+        return native.run(arrays, note, sole)
 
     def _cold(self, arrays: Sequence[np.ndarray], note: Callable | None) -> list[Any]:
         self.runs += 1
@@ -79,6 +82,11 @@ class Tiered:
 
     # ------------------------------------------------------------ preparing
 
+    def hint(self, updates: tuple[tuple[int, int], ...]) -> None:
+        """Say which roots are new values of inputs. A native program that does not know is made anew."""
+        if updates and updates != self.updates:
+            self.updates, self.native = updates, None
+
     def prepare(self) -> None:
         """Have the native program made in the background."""
         if not self.failed and self.graph is not None and self.runs >= 0:
@@ -94,7 +102,7 @@ class Tiered:
         order, inputs, roots = self.graph
         self.planned = Threads.count
         try:
-            self.native = Program(order, inputs, roots, self.planned)
+            self.native = Program(order, inputs, roots, self.planned, self.updates)
         except Exception as error:
             self.failed = True
             report(error)
