@@ -145,7 +145,7 @@ class Pass:
         self.program = None
         self.prepared = False
         if self.roots:
-            self.program = queue.program_of(self.key, self.inputs[: self.count], self.order, self.roots)
+            self.program = queue.program_of(self.key, self.inputs[: self.count], self.roots, self.order)
         self.lines = queue.lines_of(self.order)
         self.from_grads = [(j, self.seeds[n]) for j, n in enumerate(self.inputs) if n in self.seeds]
         self.from_kept = [(j, kept[n]) for j, n in enumerate(self.inputs) if n not in self.seeds]

@@ -364,7 +364,7 @@ class Settling:
 
     def _run(self, key: tuple, inputs: list[Node], order: list[Node], roots: list[Node]) -> None:
         parts = self.parts
-        parts.program = queue.prepared(queue.program_of(key, inputs, order, roots), self._updates())
+        parts.program = queue.prepared(queue.program_of(key, inputs, roots, order), self._updates())
         parts.lines = queue.lines_of(order)
         try:
             results = queue.replay(parts.program, [node.buffer for node in inputs], parts.lines)

@@ -19,7 +19,7 @@ from .. import settings
 from ..graph.check import check
 from ..graph.node import STAND_IN, Node
 from ..graph.show import show
-from ..graph.walk import trace
+from ..graph.walk import key_of, ordered
 from .cpu import tiers
 from .cpu.memory import spares
 from .observing import watched
@@ -86,53 +86,49 @@ def realize(nodes: Iterable[Node] = ()) -> None:
     if watched.capture is not None and watched.capture.postpones(nodes):
         return
     with _lock:
-        roots = [node for node in nodes if node.buffer is None]
-        waiting = values[:]
-        del values[: len(waiting)]
-        for reference_ in waiting:
-            owner = reference_()
-            if owner is not None:
-                node = owner.node
-                if node is not None and node.buffer is None:
-                    roots.append(node)
-        if saves:
-            _add_saved(roots)
+        roots = {node: None for node in nodes if node.buffer is None}  # in order, each once
+        for owner in _taken(values):
+            node = owner.node
+            if node is not None and node.buffer is None:
+                roots[node] = None
+        for entry in _taken(saves):
+            for node in entry.values or ():
+                if node is not None and node.buffer is None and node.prim is not STAND_IN:
+                    roots[node] = None
         limit = 1 if settings.EAGER else _STRIDE
         if roots:
-            _run(list(dict.fromkeys(roots)))
+            _run(list(roots))
 
 
-def _add_saved(roots: list[Node]) -> None:
-    waiting = saves[:]
-    del saves[: len(waiting)]
-    for reference_ in waiting:
-        entry = reference_()
-        if entry is not None and entry.values is not None:
-            for node in entry.values:
-                if node is not None and node.buffer is None and node.prim is not STAND_IN:
-                    roots.append(node)
+def _taken(references: list) -> list:
+    """What is alive of the objects that a list refers to, which are taken from it; other threads may add to it."""
+    waiting = references[:]
+    del references[: len(waiting)]
+    return [alive for reference in waiting if (alive := reference()) is not None]
 
 
 def _run(roots: list[Node]) -> None:
-    key, inputs, order = trace(roots)
-    program = program_of(key, inputs, order, roots)
+    key, inputs = key_of(roots)
+    program = program_of(key, inputs, roots)
     Counters.runs += 1
     try:
         arrays = [node.buffer for node in inputs]
-        results = _observed(program, arrays, order) if observers else program.run(arrays)
+        results = _observed(program, arrays, ordered(roots)) if observers else program.run(arrays)
     except Exception as error:
         # Nothing is lost: nodes keep their inputs, and whoever reads one of the others runs it by itself.
-        _locate(error, lines_of(order))
+        _locate(error, lines_of(ordered(roots)))
         raise
     for node, result in zip(roots, results):
         node.buffer = result
         node.inputs = ()
 
 
-def program_of(key: tuple, inputs: Sequence[Node], order: Sequence[Node], roots: Sequence[Node]) -> Any:
-    """The program of a traced graph, prepared unless its key was met before."""
+def program_of(
+    key: tuple, inputs: Sequence[Node], roots: Sequence[Node], order: Sequence[Node] | None = None
+) -> Any:
+    """The program of a graph, prepared unless its key was met before; `order` where it has been worked out already."""
     if settings.CHECK:
-        check(order)
+        check(order or ordered(roots))
     if settings.SHOW:
         print(show(roots), file=sys.stderr)
     program = _programs.get(key)
@@ -140,7 +136,7 @@ def program_of(key: tuple, inputs: Sequence[Node], order: Sequence[Node], roots:
         if len(_programs) >= settings.PROGRAMS:
             _programs.pop(next(iter(_programs)))
         Counters.compilations += 1
-        program = _programs[key] = compile_graph(order, inputs, roots)
+        program = _programs[key] = compile_graph(order or ordered(roots), inputs, roots)
     return program
 
 

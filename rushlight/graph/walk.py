@@ -1,7 +1,8 @@
 """Ordering a graph, and naming it by a key.
 
-Two graphs with one key are the same program on other numbers: a key holds primitives, parameters, shapes, dtypes and
-wiring, never a buffer. Nothing is kept for the key while recording; one walk over what is pending makes it.
+Two graphs with one key are the same program on other numbers: a key holds primitives, parameters, wiring and the shapes
+and dtypes of inputs, never a buffer. Nothing is kept for the key while recording; one walk over what is pending makes it.
+The order is worked out only for a graph whose program is not known.
 """
 
 from __future__ import annotations
@@ -11,45 +12,72 @@ from collections.abc import Collection, Iterable
 from .node import CONSTANT, Node
 
 
-def trace(roots: Iterable[Node], given: Collection[Node] = ()) -> tuple[tuple, list[Node], list[Node]]:
-    """(key, inputs, order) of the graph that computes `roots`.
+def key_of(roots: Iterable[Node], given: Collection[Node] = ()) -> tuple[tuple, list[Node]]:
+    """(key, inputs) of the graph that computes `roots`, no two of which are one.
 
     `inputs` are the computed nodes it reads, in the order the key counts them, and those of `given`, which will have
-    been computed when the graph runs. `order` holds every node, inputs too, each after what it needs.
+    been computed when the graph runs.
+
+    Nodes are numbered as they are met, roots first. A key is flat: how many roots, then for each node in turn its
+    primitive, parameters and the numbers of its inputs, or, where nothing is to be computed, its dtype and its sizes or
+    value. Sizes and dtypes of what is computed follow from that.
     """
-    index: dict[Node, int] = {}  # insertion order is the running order
-    signature: list = []
+    order = list(roots)
+    key: list = [len(order)]
     inputs: list[Node] = []
-    roots = list(roots)
+    numbers = {node: number for number, node in enumerate(order)}
+    number_of, add, meet = numbers.setdefault, key.append, order.append
+    met = len(order)
+    for node in order:  # it grows meanwhile
+        if node.buffer is None and (not given or node not in given):
+            add(node.prim)
+            add(node.params)
+            for source in node.inputs:
+                number = number_of(source, met)
+                if number == met:
+                    meet(source)
+                    met += 1
+                add(number)
+            if not node.inputs:  # a stand-in
+                key += (node.dtype, node.shape)
+            continue
+        add(node.dtype)
+        if node.prim is CONSTANT:
+            add(node.params[0])
+        else:
+            add(node.shape)
+            inputs.append(node)
+    return tuple(key), inputs
+
+
+def ordered(roots: Iterable[Node], given: Collection[Node] = ()) -> list[Node]:
+    """Every node of the graph that computes `roots`, inputs too, each after what it needs."""
+    placed: dict[Node, None] = {}  # insertion order is the running order
     stack: list[Node] = []
     push, pop = stack.append, stack.pop
     for root in roots:
         push(root)
         while stack:
             node = stack[-1]
-            if node in index:
+            if node in placed:
                 pop()
                 continue
-            if node.buffer is not None or given and node in given:
-                pop()
-                index[node] = len(index)
-                if node.prim is CONSTANT:
-                    signature.append((node.params[0], node.dtype))
-                else:
-                    inputs.append(node)
-                    signature.append((node.shape, node.dtype))
-                continue
-            sources = node.inputs
             ready = True
-            for source in sources:
-                if source not in index:
-                    push(source)
-                    ready = False
+            if node.buffer is None and node not in given:
+                for source in node.inputs:
+                    if source not in placed:
+                        push(source)
+                        ready = False
             if ready:
                 pop()
-                index[node] = len(index)
-                signature.append((node.prim, node.params, node.shape, *[index[i] for i in sources]))
-    return (tuple(signature), tuple([index[root] for root in roots])), inputs, list(index)
+                placed[node] = None
+    return list(placed)
+
+
+def trace(roots: Iterable[Node], given: Collection[Node] = ()) -> tuple[tuple, list[Node], list[Node]]:
+    """(key, inputs, order): `key_of` and `ordered` together, for who is going to make the program anyway."""
+    roots = list(roots)
+    return *key_of(roots, given), ordered(roots, given)
 
 
 def topological(roots: Iterable[Node], stop: Iterable[Node] = ()) -> list[Node]:
