@@ -1,16 +1,14 @@
 """A value in the graph: one primitive applied to other values.
 
 A node never changes, except that once it has been computed its `buffer` holds the numbers and its `inputs` are let go.
-Shape and dtype are settled when it is made. What a primitive is stands in registry.py; every primitive is also a
-method here (`x.exp()`, `g.sum(dims, False)`), found in the registry when called, so rules can use one another
-without importing one another.
+Shape and dtype are settled when it is made. What a primitive is stands in registry.py, which makes every primitive a
+method of `Node` too (`x.exp()`, `g.sum(dims, False)`), so rules can use one another without importing one another.
 """
 
 from __future__ import annotations
 
 import math
-from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -39,12 +37,6 @@ class Node:
         self.dtype = dtype
         self.buffer: Any = None
 
-    def __getattr__(self, name: str) -> Any:
-        prim = PRIMITIVES.get(name)
-        if prim is None:
-            raise AttributeError(f"no primitive {name!r}")
-        return partial(prim, self)
-
     @property
     def ndim(self) -> int:
         return len(self.shape)
@@ -57,47 +49,37 @@ class Node:
         state = "" if self.buffer is None else " computed"
         return f"<{self.prim.name} {self.dtype.name if isinstance(self.dtype, DType) else '...'}{list(self.shape)}{state}>"
 
-    def __add__(self, other: Any) -> Node:
-        return PRIMITIVES["add"](self, other)
+    if TYPE_CHECKING:  # registry.py sets them, as each primitive is declared
 
-    def __radd__(self, other: Any) -> Node:
-        return PRIMITIVES["add"](other, self)
+        def __getattr__(self, name: str) -> Any: ...
 
-    def __sub__(self, other: Any) -> Node:
-        return PRIMITIVES["sub"](self, other)
+        def __add__(self, other: Any) -> Node: ...
 
-    def __rsub__(self, other: Any) -> Node:
-        return PRIMITIVES["sub"](other, self)
+        def __radd__(self, other: Any) -> Node: ...
 
-    def __mul__(self, other: Any) -> Node:
-        return PRIMITIVES["mul"](self, other)
+        def __sub__(self, other: Any) -> Node: ...
 
-    def __rmul__(self, other: Any) -> Node:
-        return PRIMITIVES["mul"](other, self)
+        def __rsub__(self, other: Any) -> Node: ...
 
-    def __truediv__(self, other: Any) -> Node:
-        return PRIMITIVES["div"](self, other)
+        def __mul__(self, other: Any) -> Node: ...
 
-    def __rtruediv__(self, other: Any) -> Node:
-        return PRIMITIVES["div"](other, self)
+        def __rmul__(self, other: Any) -> Node: ...
 
-    def __pow__(self, other: Any) -> Node:
-        return PRIMITIVES["pow"](self, other)
+        def __truediv__(self, other: Any) -> Node: ...
 
-    def __neg__(self) -> Node:
-        return PRIMITIVES["neg"](self)
+        def __rtruediv__(self, other: Any) -> Node: ...
 
-    def __matmul__(self, other: Any) -> Node:
-        return PRIMITIVES["matmul"](self, other)
+        def __pow__(self, other: Any) -> Node: ...
 
-    def __and__(self, other: Any) -> Node:
-        return PRIMITIVES["bitwise_and"](self, other)
+        def __matmul__(self, other: Any) -> Node: ...
 
-    def __or__(self, other: Any) -> Node:
-        return PRIMITIVES["bitwise_or"](self, other)
+        def __and__(self, other: Any) -> Node: ...
 
-    def __invert__(self) -> Node:
-        return PRIMITIVES["bitwise_not"](self)
+        def __or__(self, other: Any) -> Node: ...
+
+        def __neg__(self) -> Node: ...
+
+        def __invert__(self) -> Node: ...
 
 
 class Source:

@@ -29,6 +29,22 @@ ELEMENTWISE, MOVEMENT, REDUCTION, CONTRACTION, INDEXING, SCAN, OPAQUE = (
 )  # fmt: skip
 
 
+# The primitives that are operators of `Node`.
+_OPERATORS = {
+    "add": "add", "sub": "sub", "mul": "mul", "div": "truediv", "pow": "pow", "matmul": "matmul", "neg": "neg",
+    "bitwise_and": "and", "bitwise_or": "or", "bitwise_not": "invert",
+}  # fmt: skip
+_REFLECTED = ("add", "sub", "mul", "div")
+
+
+def _make_method(name: str, build: Callable[..., Node]) -> None:
+    setattr(Node, name, build)
+    if name in _OPERATORS:
+        setattr(Node, f"__{_OPERATORS[name]}__", build)
+    if name in _REFLECTED:
+        setattr(Node, f"__r{_OPERATORS[name]}__", lambda self, other: build(other, self))
+
+
 class Primitive:
     """One operation of the graph. Call it with its inputs and parameters to get a node.
 
@@ -53,7 +69,7 @@ class Primitive:
 
     __slots__ = (
         "name", "doc", "kind", "numpy", "shape", "dtype", "arity", "vjp", "moves", "fallible", "layout", "write",
-        "samples", "rejects", "reads", "grad_name", "llvm",
+        "samples", "rejects", "reads", "grad_name", "llvm", "build",
     )  # fmt: skip
 
     def __init__(
@@ -84,21 +100,31 @@ class Primitive:
         self.samples, self.rejects, self.llvm = samples, rejects, llvm
         self.reads: dict = {}  # autograd/entry.py notes here which values the gradient rules read
         self.grad_name = grad_name or "".join(part.capitalize() for part in name.split("_")) + "Backward0"
+        # Calling the primitive, without the way through the class; also its method of Node.
+        self.build = self.builder()
         PRIMITIVES[name] = self
+        _make_method(name, self.build)
+
+    def builder(self) -> Callable[..., Node]:
+        """The function that makes this primitive's nodes."""
+        shape_of, dtype_of, arity, fallible = self.shape, self.dtype, self.arity, self.fallible
+
+        def build(*args: Any) -> Node:
+            if arity is None:
+                args = (tuple(args[0]), *args[1:])
+                inputs, params = args[0], args[1:]
+            else:
+                inputs, params = args[:arity], args[arity:]
+            dtype = inputs[0].dtype if dtype_of is None else dtype_of(*args)
+            node = Node(self, inputs, params, shape_of(*args), dtype)
+            if fallible:
+                node.line = user_line()
+            return node
+
+        return build
 
     def __call__(self, *args: Any) -> Node:
-        if self.arity is None:
-            inputs, params = tuple(args[0]), args[1:]
-            shape = self.shape(inputs, *params)
-            dtype = inputs[0].dtype if self.dtype is None else self.dtype(inputs, *params)
-        else:
-            inputs, params = args[: self.arity], args[self.arity :]
-            shape = self.shape(*args)
-            dtype = inputs[0].dtype if self.dtype is None else self.dtype(*args)
-        node = Node(self, inputs, params, shape, dtype)
-        if self.fallible:
-            node.line = user_line()
-        return node
+        return self.build(*args)
 
     def derive(self, node: Node) -> tuple[Any, Any]:
         """(shape, dtype) that the rules give for a node that stands: what check.py compares with."""
@@ -117,9 +143,13 @@ class Unary(Primitive):
 
     __slots__ = ()
 
-    def __call__(self, x: Node, *params: Any) -> Node:
-        dtype = self.dtype
-        return Node(self, (x,), params, x.shape, x.dtype if dtype is None else dtype(x, *params))
+    def builder(self) -> Callable[..., Node]:
+        dtype_of = self.dtype
+
+        def build(x: Node, *params: Any) -> Node:
+            return Node(self, (x,), params, x.shape, x.dtype if dtype_of is None else dtype_of(x, *params))
+
+        return build
 
     def derive(self, node: Node) -> tuple[Any, Any]:
         x = node.inputs[0]
@@ -131,19 +161,27 @@ class Binary(Primitive):
 
     __slots__ = ("to_bool",)
 
-    to_bool: bool
+    def __init__(self, name: str, doc: str, to_bool: bool, **rules: Any) -> None:
+        self.to_bool = to_bool
+        super().__init__(name, doc, **rules)
 
-    def __call__(self, a: Any, b: Any) -> Node:
-        if type(b) is not Node:
-            b = constant(b, a.dtype)
-        elif type(a) is not Node:
-            a = constant(a, b.dtype)
-        if a.dtype is not b.dtype:
-            raise DTypeError(f"{self.name}: both inputs need one dtype, got {a.dtype} and {b.dtype}")
-        shape = a.shape
-        if b.shape != shape and b.shape:
-            shape = broadcast(shape, b.shape) if shape else b.shape
-        return Node(self, (a, b), (), shape, bool_dtype if self.to_bool else a.dtype)
+    def builder(self) -> Callable[..., Node]:
+        to_bool = self.to_bool
+
+        def build(a: Any, b: Any) -> Node:
+            if type(b) is not Node:
+                b = constant(b, a.dtype)
+            elif type(a) is not Node:
+                a = constant(a, b.dtype)
+            dtype = a.dtype
+            if b.dtype is not dtype:
+                raise DTypeError(f"{self.name}: both inputs need one dtype, got {dtype} and {b.dtype}")
+            shape = a.shape
+            if b.shape != shape and b.shape:
+                shape = broadcast(shape, b.shape) if shape else b.shape
+            return Node(self, (a, b), (), shape, bool_dtype if to_bool else dtype)
+
+        return build
 
     def derive(self, node: Node) -> tuple[Any, Any]:
         a, b = node.inputs
@@ -159,12 +197,10 @@ def binary(
     name: str, doc: str, *, numpy: Callable, vjp: Any = None, to_bool: bool = False, **more: Any
 ) -> Binary:
     """Declare an elementwise primitive of two inputs of one dtype; `to_bool` for comparisons."""
-    prim = Binary(
-        name, doc, kind=ELEMENTWISE, numpy=numpy, vjp=vjp, arity=2,
+    return Binary(
+        name, doc, to_bool, kind=ELEMENTWISE, numpy=numpy, vjp=vjp, arity=2,
         shape=lambda a, b: broadcast(a.shape, b.shape), **more,
     )  # fmt: skip
-    prim.to_bool = to_bool
-    return prim
 
 
 def movement(

@@ -11,7 +11,7 @@ import math
 from collections.abc import Callable
 from typing import Any
 
-from ..dtypes import DType, complex128, float64
+from ..dtypes import COMPLEX, DType, complex128, float64
 from ..dtypes import bool as bool_dtype
 from ..graph.node import Node, constant
 from ..graph.registry import ELEMENTWISE, Primitive, Unary, binary, unary
@@ -250,8 +250,11 @@ class Conj(Unary):
 
     __slots__ = ()
 
-    def __call__(self, x: Node) -> Node:  # type: ignore[override]
-        return Node(self, (x,), (), x.shape, x.dtype) if x.dtype.is_complex else x
+    def builder(self) -> Callable[..., Node]:
+        def build(x: Node) -> Node:
+            return Node(self, (x,), (), x.shape, x.dtype) if x.dtype.category == COMPLEX else x
+
+        return build
 
 
 conj = Conj(
@@ -744,16 +747,19 @@ class Where(Primitive):
 
     __slots__ = ()
 
-    def __call__(self, cond: Node, a: Any, b: Any) -> Node:  # type: ignore[override]
-        if type(a) is not Node:
-            a = constant(a, b.dtype)
-        elif type(b) is not Node:
-            b = constant(b, a.dtype)
-        assert a.dtype is b.dtype and cond.dtype is bool_dtype, (cond.dtype, a.dtype, b.dtype)
-        shape = cond.shape
-        if not (shape == a.shape == b.shape):
-            shape = broadcast_all((shape, a.shape, b.shape))
-        return Node(self, (cond, a, b), (), shape, a.dtype)
+    def builder(self) -> Callable[..., Node]:
+        def build(cond: Node, a: Any, b: Any) -> Node:
+            if type(a) is not Node:
+                a = constant(a, b.dtype)
+            elif type(b) is not Node:
+                b = constant(b, a.dtype)
+            assert a.dtype is b.dtype and cond.dtype is bool_dtype, (cond.dtype, a.dtype, b.dtype)
+            shape = cond.shape
+            if not (shape == a.shape == b.shape):
+                shape = broadcast_all((shape, a.shape, b.shape))
+            return Node(self, (cond, a, b), (), shape, a.dtype)
+
+        return build
 
 
 where = Where(
