@@ -59,13 +59,12 @@ class Tensor:
         tensor([2., 4.])
     """
 
-    __slots__ = ("_storage", "_view", "_edge", "_grad", "_extra", "__weakref__", "__dict__")
+    __slots__ = ("_storage", "_view", "_edge", "_grad", "__weakref__", "__dict__")
 
     _storage: Storage
     _view: View | None
     _edge: Any
     _grad: Any
-    _extra: dict | None
 
     if TYPE_CHECKING:
 
@@ -327,7 +326,7 @@ def _copied(tensor: Tensor, memo: dict) -> Tensor:
         memo[id(memo)] = [*memo.get(id(memo), []), tensor]  # alive until the copy is done
         _note(storage)
     made = _new(type(tensor))
-    made._storage, made._edge, made._grad, made._extra = storage, None, None, None
+    made._storage, made._edge, made._grad = storage, None, None
     view = tensor._view
     made._view = None if view is None else View(None, view.steps, view.shape, view.dtype)
     if tensor.requires_grad:
@@ -351,7 +350,7 @@ def wrap(node: Node, device: Device = CPU) -> Tensor:
     storage = Storage(node, device)
     tensor: Any = _new(Tensor)
     tensor._storage = storage
-    tensor._view = tensor._edge = tensor._grad = tensor._extra = None
+    tensor._view = tensor._edge = tensor._grad = None
     if node.buffer is None and device is not META:
         queue.record(storage)
     return tensor
@@ -362,7 +361,7 @@ def on_storage(storage: Storage, view: View | None = None, cls: type = Tensor) -
     tensor: Any = _new(cls)
     tensor._storage = storage
     tensor._view = view
-    tensor._edge = tensor._grad = tensor._extra = None
+    tensor._edge = tensor._grad = None
     return tensor
 
 
@@ -511,5 +510,5 @@ def view_on(
     made: Any = _new(Tensor)
     made._storage = tensor._storage
     made._view = View(base, steps, shape, dtype)
-    made._edge = made._grad = made._extra = None
+    made._edge = made._grad = None
     return made

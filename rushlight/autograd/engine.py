@@ -173,45 +173,47 @@ def _floats(node: Node) -> bool:
 def run_plain(root: Entry, g: Node, keep: bool) -> None:
     """The ordinary backward: one scalar's entry, nothing recorded, every leaf accumulates."""
     waits = _count_uses([root])
-    flowing: dict[Entry, Any] = {root: g}
-    ready = [root]
+    flowing: dict[Entry, Any] = {}  # what has arrived at entries that wait for more
+    ready: list[tuple[Entry, Any]] = [(root, g)]
+    anomaly = state.anomaly
     while ready:
-        entry = ready.pop()
-        g = flowing.pop(entry, None)
+        entry, g = ready.pop()
         grads: Sequence[Any] = ()
-        if g is not None:
-            if entry.hooks is None and type(g) is Node and not state.anomaly:
-                if type(entry) is AccumulateGrad:
-                    _accumulate(entry, g, Plain)
-                    continue
-                grads = entry.apply(g)
-                if not keep and entry.holds:
-                    entry.free()
-            else:
-                with no_grad():
-                    grads = _process(entry, g, Plain, keep, None, [], True)
-        i = 0
-        for edge in entry.edges:
-            if edge is not None:
-                if type(edge) is Part:
-                    after = edge.entry
-                    if grads and grads[i] is not None:
-                        _arrive(flowing, after, edge, grads[i], Plain)
-                else:
-                    after = edge
-                    if grads:
-                        part = grads[i]
-                        if part is not None:
-                            shape = after.shape
-                            if part.shape != shape or part.dtype is not after.dtype:
-                                part = fit(part, shape, after.dtype)
-                            before = flowing.get(after)
-                            flowing[after] = part if before is None else before + part
-                left = waits[after] - 1
-                waits[after] = left
-                if not left:
-                    ready.append(after)
+        if g is None:
+            pass
+        elif entry.hooks is not None or type(g) is not Node or anomaly:
+            with no_grad():
+                grads = _process(entry, g, Plain, keep, None, [], True)
+        elif type(entry) is AccumulateGrad:
+            _accumulate(entry, g, Plain)
+            continue
+        else:
+            grads = entry.apply(g)
+            if not keep and entry.holds:
+                entry.free()
+        i = -1
+        for after in entry.edges:
             i += 1
+            if after is None:
+                continue
+            part = grads[i] if grads else None
+            if type(after) is Part:
+                edge, after = after, after.entry
+                if part is not None:
+                    _arrive(flowing, after, edge, part, Plain)
+                part = flowing.pop(after, None)
+            elif part is not None:
+                if part.shape != after.shape or part.dtype is not after.dtype:
+                    part = fit(part, after.shape, after.dtype)
+                if after in flowing:
+                    part = flowing.pop(after) + part
+            left = waits[after] - 1
+            if left:
+                waits[after] = left
+                if part is not None:
+                    flowing[after] = part
+            else:
+                ready.append((after, part if part is not None else flowing.pop(after, None)))
 
 
 def run_backward(

@@ -160,10 +160,14 @@ class PrimitiveEntry(Entry):
         return found
 
 
+_NOTHING = (None, None, None)
+
+
 class PairEntry(PrimitiveEntry):
     """A call of an elementwise primitive of two inputs: the hottest kind."""
 
     __slots__ = ()
+    rules: tuple
 
     def apply(self, g: Node) -> Sequence[Node | None]:
         values = self.values
@@ -171,33 +175,25 @@ class PairEntry(PrimitiveEntry):
             raise GradientError(FREED)
         a, b, out = values
         ea, eb = self.edges
-        first, second = self.prim.vjp
+        first, second = self.rules
         return (
             None if ea is None else first(g, out, a, b),
             None if eb is None else second(g, out, a, b),
         )
 
 
-_NOTHING = (None, None, None)
-_classes: dict[Any, type[PrimitiveEntry]] = {}
-
-
 def class_of(prim: Any) -> type:
     """The entry class of a primitive, by its PyTorch name."""
-    found = _classes.get(prim)
-    if found is None:
+    if prim.entry_class is None:
         base = PairEntry if isinstance(prim, Binary) else PrimitiveEntry
-        found = _classes[prim] = type(prim.grad_name, (base,), {"__slots__": (), "prim": prim})
-        found.__module__ = "rushlight.autograd"
-    return found
+        members = {"__slots__": (), "prim": prim, "rules": prim.vjp, "__module__": "rushlight.autograd"}
+        prim.entry_class = type(prim.grad_name, (base,), members)
+    return prim.entry_class
 
 
 def note(prim: Any, nodes: tuple, params: tuple, out: Node, edges: tuple) -> PrimitiveEntry:
     """A new entry for a primitive's call; saves only what the rule reads."""
-    cls = _classes.get(prim)
-    if cls is None:
-        cls = class_of(prim)
-    entry: Any = object.__new__(cls)
+    entry: Any = object.__new__(prim.entry_class or class_of(prim))
     entry.edges = edges
     entry.params = params
     entry.shape, entry.dtype = out.shape, out.dtype
@@ -226,8 +222,8 @@ def note(prim: Any, nodes: tuple, params: tuple, out: Node, edges: tuple) -> Pri
 
 
 def note_pair(prim: Any, a: Node, b: Node, out: Node, ea: Any, eb: Any) -> PrimitiveEntry:
-    """As `note`, for an elementwise primitive of two inputs."""
-    entry: Any = object.__new__(_classes.get(prim) or class_of(prim))
+    """As `note`, for an elementwise primitive of two inputs; what the rules do not read is None."""
+    entry: Any = object.__new__(prim.entry_class or class_of(prim))
     entry.edges = (ea, eb)
     entry.params = ()
     entry.shape = out.shape
@@ -235,19 +231,15 @@ def note_pair(prim: Any, a: Node, b: Node, out: Node, ea: Any, eb: Any) -> Primi
     entry.hooks = entry.notes = None
     reads = prim.reads.get((ea is None, eb is None))
     if reads is None:
-        mask = (ea is not None, eb is not None)
-        reads = prim.reads[ea is None, eb is None] = _reads_of(prim, (a, b), (), out, mask)
-    if reads == (False, False, False):
+        reads = _reads_of(prim, (a, b), (), out, (ea is not None, eb is not None))
+        prim.reads[ea is None, eb is None] = reads if any(reads) else ()
+    if not reads:
         # Shapes are not read either: what was broadcast is summed where gradients meet.
         entry.values = _NOTHING
         entry.holds = False
     else:
         read_a, read_b, read_out = reads
-        entry.values = (
-            a if read_a else stand_in(a.shape, a.dtype),
-            b if read_b else stand_in(b.shape, b.dtype),
-            out if read_out else stand_in(out.shape, out.dtype),
-        )
+        entry.values = (a if read_a else None, b if read_b else None, out if read_out else None)
         entry.holds = True
         if (
             (read_a and a.buffer is None)

@@ -284,7 +284,7 @@ class Replay(Parts):
                 base = tensors[owner] if owner.__class__ is int else owner
                 tensor._storage = base._storage
                 tensor._view = view and _seen_through(base._view if further else None, view)
-            tensor._edge = tensor._grad = tensor._extra = None
+            tensor._edge = tensor._grad = None
             if tape is not None:
                 if tape.__class__ is int:
                     entry = entry or self.backward.entry(tensors, arrays, results)

@@ -49,7 +49,7 @@ def _fast(prim: Any, slow: Callable, compares: bool = False, whole: bool = True)
         if kind is float or kind is int:
             if dtype.category < (least_for_float if kind is float else least_for_int):
                 return slow(a, b)
-            nb = constants.get((b, dtype)) if b else None
+            nb = constants[dtype].get(b) if b else None
             if nb is None:
                 nb = constant(b, dtype)
         elif kind is Tensor or isinstance(b, Tensor):
@@ -62,25 +62,30 @@ def _fast(prim: Any, slow: Callable, compares: bool = False, whole: bool = True)
                 return slow(a, b)
             if nb.shape != shape:
                 shape = broadcast(shape, nb.shape)
-            if state.grad:
-                eb = b._edge if b._view is None else edge_of(b)
+            eb = b._edge if b._view is None else edge_of(b)
         else:
             return slow(a, b)
-        node = Node(prim, (na, nb), (), shape, bool_dtype if compares else dtype)
+        # What Node, wrap and Storage do, without the three calls.
+        node = _new(Node)
+        node.prim = prim
+        node.inputs = (na, nb)
+        node.params = ()
+        node.shape = shape
+        node.dtype = bool_dtype if compares else dtype
+        node.buffer = None
         made = _new(Tensor)
         made._storage = fresh = _new(Storage)
         fresh.node = node
         fresh.version = 0
         fresh.device = device
-        made._view = made._edge = made._grad = made._extra = None
+        made._view = made._edge = made._grad = None
         if device is not META:
             waiting.append(ref(fresh))
             if len(waiting) >= queue.limit:
                 queue.overflow()
-        if state.grad and not compares:
-            ea = a._edge if a._view is None else edge_of(a)
-            if (ea is not None or eb is not None) and dtype.category >= FLOATING:
-                made._edge = note_pair(prim, na, nb, node, ea, eb)
+        ea = a._edge if a._view is None else edge_of(a)
+        if (ea is not None or eb is not None) and state.grad and not compares and dtype.category >= FLOATING:
+            made._edge = note_pair(prim, na, nb, node, ea, eb)
         return made
 
     return operator

@@ -8,6 +8,7 @@ method of `Node` too (`x.exp()`, `g.sum(dims, False)`), so rules can use one ano
 from __future__ import annotations
 
 import math
+from collections import defaultdict
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -103,8 +104,8 @@ CONSTANT = Source("constant")
 FIXED = Source("fixed")
 STAND_IN = Source("stand_in")
 
-# Constants by (value, dtype); those that are no plain number by their text.
-constants: dict[tuple, Node] = {}
+# Constants by dtype and value; those that are no plain number by their text.
+constants: defaultdict[DType, dict[Any, Node]] = defaultdict(dict)
 _stand_ins: dict[tuple, Node] = {}
 _KEPT = 1 << 14
 
@@ -125,7 +126,7 @@ def of_fixed(array: np.ndarray, dtype: DType) -> Node:
 
 def constant(value: Any, dtype: DType) -> Node:
     """The 0-d node of a Python number; the same number of the same type is the same node."""
-    node = constants.get((value, dtype))
+    node = constants[dtype].get(value)
     if node is not None and value:
         return node
     return _new_constant(value, dtype)
@@ -135,12 +136,13 @@ def _new_constant(value: Any, dtype: DType) -> Node:
     value = _as_held(value, dtype)
     # 0.0 and -0.0 are equal but not the same number, and NaN equals nothing: both are told apart by their text.
     plain = bool(value) and value == value
-    key = (value, dtype) if plain else (repr(value), dtype)
-    node = constants.get(key)
+    key = value if plain else repr(value)
+    known = constants[dtype]
+    node = known.get(key)
     if node is None:
-        if len(constants) >= _KEPT:
-            constants.clear()
-        node = constants[key] = Node(CONSTANT, (), (value if plain else repr(value), value), (), dtype)
+        if len(known) >= _KEPT:
+            known.clear()
+        node = known[key] = Node(CONSTANT, (), (key, value), (), dtype)
         with np.errstate(over="ignore"):  # a number too large is infinite
             node.buffer = np.array(value).astype(dtype.numpy)
     return node
