@@ -17,15 +17,12 @@ from ..graph.node import CONSTANT, Node
 
 
 class Step(NamedTuple):
-    """One primitive on numbered slots: what it reads, where it writes, what nobody needs afterwards."""
+    """One primitive: from the values in the slots to the value of one, and what nobody needs afterwards."""
 
-    rule: Callable
-    params: tuple
-    sources: tuple[int, ...]
+    call: Callable[[list], Any]
     target: int
     dtype: Any
     dead: tuple[int, ...]
-    widen: frozenset | None
     place: int  # in the order of the graph: where the node that knows the user's line is found
 
 
@@ -57,28 +54,37 @@ class Program:
         for i, array in zip(self.input_slots, arrays):
             slots[i] = array
         with np.errstate(all="ignore"):
-            for step in self.steps:
-                if note is None:
-                    _run_step(step, slots)
-                    continue
-                start = perf_counter_ns()
-                _run_step(step, slots)
-                note(step.place, start, perf_counter_ns(), slots[step.target])
+            if note is None:
+                self._walk(slots)
+            else:
+                self._walk_noting(slots, note)
         return [_owned(slots[i]) for i in self.roots]
 
+    def _walk(self, slots: list) -> None:
+        place = 0
+        try:
+            for call, target, dtype, dead, place in self.steps:
+                value = call(slots)
+                if type(value) is not np.ndarray or value.dtype is not dtype:
+                    value = _finished(value, dtype)
+                slots[target] = value
+                for i in dead:
+                    slots[i] = None
+        except Exception as error:
+            error.place = place  # type: ignore[attr-defined]
+            raise
 
-def _run_step(step: Step, slots: list) -> None:
-    rule, params, sources, target, dtype, dead, widen, place = step
-    values = [slots[i] for i in sources]
-    if widen is not None:
-        values = [v.astype(np.float32) if v.dtype in widen else v for v in values]
-    try:
-        slots[target] = _finished(rule(values, params), dtype)
-    except Exception as error:
-        error.place = place  # type: ignore[attr-defined]
-        raise
-    for i in dead:
-        slots[i] = None
+    def _walk_noting(self, slots: list, note: Callable) -> None:
+        for step in self.steps:
+            start = perf_counter_ns()
+            try:
+                slots[step.target] = value = _finished(step.call(slots), step.dtype)
+            except Exception as error:
+                error.place = step.place  # type: ignore[attr-defined]
+                raise
+            note(step.place, start, perf_counter_ns(), value)
+            for i in step.dead:
+                slots[i] = None
 
 
 def _shared_slots(order: Sequence[Node]) -> dict[Node, int]:
@@ -103,9 +109,7 @@ def _steps(order: Sequence[Node], slot: dict[Node, int], kept: set[int]) -> list
     for i, node in working:
         sources = tuple([slot[s] for s in node.inputs])
         dead = tuple({s for s in sources if last[s] == i and s not in kept})
-        steps.append(
-            Step(_caller(node), node.params, sources, i, _numpy_dtype(node), dead, _widening(node), i)
-        )
+        steps.append(Step(_caller(node, sources), i, _numpy_dtype(node), dead, i))
     return steps
 
 
@@ -115,22 +119,34 @@ def _numpy_dtype(node: Node) -> Any:
     return node.dtype.numpy
 
 
-def _caller(node: Node) -> Callable:
-    """(list of arrays, params) -> result of the node's NumPy rule."""
-    rule = node.prim.numpy
+def _caller(node: Node, sources: tuple[int, ...]) -> Callable[[list], Any]:
+    """The node's NumPy rule on the slots that it reads."""
+    rule, params = _widening(node), node.params
     if node.prim.arity is None:
-        call = lambda values, params: rule(np, tuple(values), *params)
-    else:
-        call = lambda values, params: rule(np, *values, *params)
-    return call
+        return lambda slots: rule(np, tuple([slots[i] for i in sources]), *params)
+    if len(sources) == 1:
+        (a,) = sources
+        return lambda slots: rule(np, slots[a], *params)
+    if len(sources) == 2:
+        a, b = sources
+        return lambda slots: rule(np, slots[a], slots[b], *params)
+    return lambda slots: rule(np, *[slots[i] for i in sources], *params)
 
 
-def _widening(node: Node) -> frozenset | None:
-    """The half-width NumPy types that have to be widened before this node's rule."""
-    if node.prim.moves:
-        return None
+def _widening(node: Node) -> Callable:
+    """The node's rule; where inputs are half as wide as float32, on the same numbers as float32."""
+    rule = node.prim.numpy
     narrow = {n.dtype.numpy for n in node.inputs if isinstance(n.dtype, DType) and n.dtype in NARROW}
-    return frozenset(narrow) or None
+    if node.prim.moves or not narrow:
+        return rule
+
+    def wide(value: Any) -> Any:
+        return value.astype(np.float32) if value.dtype in narrow else value
+
+    if node.prim.arity is None:
+        return lambda np, values, *params: rule(np, tuple(map(wide, values)), *params)
+    count = len(node.inputs)
+    return lambda np, *args: rule(np, *map(wide, args[:count]), *args[count:])
 
 
 def _finished(value: Any, dtype: Any) -> Any:
