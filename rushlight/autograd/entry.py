@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import traceback
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 from weakref import ref
 
 from ..errors import GradientError
@@ -160,6 +160,19 @@ class PrimitiveEntry(Entry):
         return found
 
 
+class LoneEntry(PrimitiveEntry):
+    """A call of a primitive of one input: most views, reductions and functions of one number."""
+
+    __slots__ = ()
+    rules: tuple
+
+    def apply(self, g: Node) -> Sequence[Node | None]:
+        if self.values is None:
+            raise GradientError(FREED)
+        x, out = self.values
+        return (self.rules[0](g, out, x, *self.params),)
+
+
 _NOTHING = (None, None, None)
 
 
@@ -185,10 +198,38 @@ class PairEntry(PrimitiveEntry):
 def class_of(prim: Any) -> type:
     """The entry class of a primitive, by its PyTorch name."""
     if prim.entry_class is None:
-        base = PairEntry if isinstance(prim, Binary) else PrimitiveEntry
+        base = PairEntry if isinstance(prim, Binary) else LoneEntry if prim.arity == 1 else PrimitiveEntry
         members = {"__slots__": (), "prim": prim, "rules": prim.vjp, "__module__": "rushlight.autograd"}
         prim.entry_class = type(prim.grad_name, (base,), members)
     return prim.entry_class
+
+
+class Kept(NamedTuple):
+    """What a kind of call saves: the `places` among its values that its rule reads, and stand-ins for the others."""
+
+    places: tuple[int, ...]
+    stand_ins: tuple[Node | None, ...]
+
+    def of(self, entry: Entry, values: tuple) -> None:
+        """Save for an entry what its rule reads of these values."""
+        if not self.places:
+            entry.values, entry.holds = self.stand_ins, False
+            return
+        kept = list(self.stand_ins)
+        waits = False
+        for i in self.places:
+            kept[i] = node = values[i]
+            waits = waits or node.buffer is None
+        entry.values, entry.holds = tuple(kept), True
+        if waits:
+            queue.saves.append(ref(entry))
+
+
+def _kept(reads: Sequence[bool], values: tuple) -> Kept:
+    return Kept(
+        tuple([i for i, read in enumerate(reads) if read and values[i] is not None]),
+        tuple([None if v is None or read else stand_in(v.shape, v.dtype) for v, read in zip(values, reads)]),
+    )
 
 
 def note(prim: Any, nodes: tuple, params: tuple, out: Node, edges: tuple) -> PrimitiveEntry:
@@ -199,23 +240,11 @@ def note(prim: Any, nodes: tuple, params: tuple, out: Node, edges: tuple) -> Pri
     entry.shape, entry.dtype = out.shape, out.dtype
     entry.hooks = entry.notes = None
     mask = tuple([e is not None for e in edges])
-    reads = prim.reads.get((params, mask))
-    if reads is None:
-        reads = _reads_of(prim, nodes, params, out, mask)
-    values = []
-    holds = waits = False
-    for node, read in zip((*nodes, out), reads):
-        if read:
-            holds = True
-            if node.buffer is None:
-                waits = True
-            values.append(node)
-        else:
-            values.append(stand_in(node.shape, node.dtype))
-    entry.values = tuple(values)
-    entry.holds = holds
-    if waits:
-        queue.saves.append(ref(entry))
+    kind = (params, mask, tuple([(node.shape, node.dtype) for node in nodes]))
+    kept = prim.kept.get(kind)
+    if kept is None:
+        kept = _remember(prim.kept, kind, _kept(_reads_of(prim, nodes, params, out, mask), (*nodes, out)))
+    kept.of(entry, (*nodes, out))
     if state.anomaly:
         remember_line(entry)
     return entry
@@ -229,10 +258,10 @@ def note_pair(prim: Any, a: Node, b: Node, out: Node, ea: Any, eb: Any) -> Primi
     entry.shape = out.shape
     entry.dtype = out.dtype
     entry.hooks = entry.notes = None
-    reads = prim.reads.get((ea is None, eb is None))
+    reads = prim.kept.get((ea is None, eb is None))
     if reads is None:
         reads = _reads_of(prim, (a, b), (), out, (ea is not None, eb is not None))
-        prim.reads[ea is None, eb is None] = reads if any(reads) else ()
+        reads = prim.kept[ea is None, eb is None] = reads if any(reads) else ()
     if not reads:
         # Shapes are not read either: what was broadcast is summed where gradients meet.
         entry.values = _NOTHING
@@ -257,11 +286,14 @@ def _reads_of(prim: Any, nodes: tuple, params: tuple, out: Node, mask: tuple) ->
     entry: Any = object.__new__(class_of(prim))
     entry.edges = tuple(True if m else None for m in mask)
     entry.params = params
-    reads = reads_of_rule(entry.rule, (*nodes, out), stand_in(out.shape, out.dtype))
-    if len(prim.reads) > 4096:
-        prim.reads.clear()
-    prim.reads[params, mask] = reads
-    return reads
+    return reads_of_rule(entry.rule, (*nodes, out), stand_in(out.shape, out.dtype))
+
+
+def _remember(known: dict, kind: tuple, kept: Kept) -> Kept:
+    if len(known) > 4096:
+        known.clear()
+    known[kind] = kept
+    return kept
 
 
 def reads_of_rule(rule: Callable, values: tuple, g: Any) -> tuple[bool, ...]:
@@ -289,7 +321,7 @@ class Op:
         zeros: whether vjp gets zeros, or None, for those of several results that no gradient reached.
     """
 
-    __slots__ = ("name", "forward", "vjp", "visible", "zeros", "entry_class", "reads")
+    __slots__ = ("name", "forward", "vjp", "visible", "zeros", "entry_class", "kept")
 
     def __init__(
         self,
@@ -301,7 +333,7 @@ class Op:
     ) -> None:
         self.name, self.forward, self.vjp, self.visible, self.zeros = name, forward, vjp, visible, zeros
         self.entry_class: type[OpEntry] | None = None
-        self.reads: dict = {}
+        self.kept: dict[tuple, Kept] = {}
 
 
 class OpEntry(Entry):
@@ -371,38 +403,21 @@ def note_op(
     else:
         entry.shape, entry.dtype = outs[0].shape, outs[0].dtype
     values = (*nodes, *outs)
-    reads = _reads_of_op(op, entry, values, outs, visible, several)
-    kept: list[Node | None] = []
-    waits = holds = False
-    for node, read in zip(values, reads):
-        if node is None:
-            kept.append(None)
-        elif read:
-            holds = True
-            waits = waits or node.buffer is None
-            kept.append(node)
-        else:
-            kept.append(stand_in(node.shape, node.dtype))
-    entry.values, entry.holds = tuple(kept), holds
-    if waits:
-        queue.saves.append(ref(entry))
+    mask = tuple([e is not None for e in edges])
+    kind = (params, mask, tuple([None if v is None else (v.shape, v.dtype) for v in values]))
+    kept = op.kept.get(kind)
+    if kept is None:
+        kept = _remember(op.kept, kind, _kept(_reads_of_op(entry, values, outs, visible, several), values))
+    kept.of(entry, values)
     if state.anomaly:
         remember_line(entry)
     return entry
 
 
-def _reads_of_op(op: Op, entry: OpEntry, values: tuple, outs: tuple, visible: int, several: bool) -> tuple:
-    mask = tuple([e is not None for e in entry.edges])
-    kinds = tuple([None if v is None else (v.shape, v.dtype) for v in values])
-    key = (entry.params, mask, kinds)
-    reads = op.reads.get(key)
-    if reads is None:
-        gs: Any = tuple(stand_in(o.shape, o.dtype) for o in outs[:visible])
-        reads = reads_of_rule(entry.rule, values, gs if several else gs[0])
-        if any(reads[entry.places + visible :]):
-            # A second derivative computes hidden results again, for which it needs every input.
-            reads = tuple([i < entry.places or r for i, r in enumerate(reads)])
-        if len(op.reads) > 1024:
-            op.reads.clear()
-        op.reads[key] = reads
+def _reads_of_op(entry: OpEntry, values: tuple, outs: tuple, visible: int, several: bool) -> tuple:
+    gs: Any = tuple(stand_in(o.shape, o.dtype) for o in outs[:visible])
+    reads = reads_of_rule(entry.rule, values, gs if several else gs[0])
+    if any(reads[entry.places + visible :]):
+        # A second derivative computes hidden results again, for which it needs every input.
+        reads = tuple([i < entry.places or r for i, r in enumerate(reads)])
     return reads

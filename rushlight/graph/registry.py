@@ -69,7 +69,7 @@ class Primitive:
 
     __slots__ = (
         "name", "doc", "kind", "numpy", "shape", "dtype", "arity", "vjp", "moves", "fallible", "layout", "write",
-        "samples", "rejects", "reads", "entry_class",
+        "samples", "rejects", "kept", "entry_class",
         "grad_name", "llvm", "build",
     )  # fmt: skip
 
@@ -99,9 +99,9 @@ class Primitive:
         self.vjp = (vjp,) if callable(vjp) and arity == 1 else vjp
         self.moves, self.fallible, self.layout, self.write = moves, fallible, layout, write
         self.samples, self.rejects, self.llvm = samples, rejects, llvm
-        # autograd/entry.py keeps here its class of entry, and which values the gradient rules read.
+        # autograd/entry.py notes here its class of entry, and what entries keep for the gradient rules.
         self.entry_class: Any = None
-        self.reads: dict = {}
+        self.kept: dict = {}
         self.grad_name = grad_name or "".join(part.capitalize() for part in name.split("_")) + "Backward0"
         # Calling the primitive, without the way through the class; also its method of Node.
         self.build = self.builder()
