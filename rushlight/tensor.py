@@ -347,9 +347,8 @@ def _note(storage: Storage) -> None:
 
 def wrap(node: Node, device: Device = CPU) -> Tensor:
     """A new tensor with a storage of its own, off the tape."""
-    storage = Storage(node, device)
     tensor: Any = _new(Tensor)
-    tensor._storage = storage
+    tensor._storage = storage = Storage(node, device)
     tensor._view = tensor._edge = tensor._grad = None
     if node.buffer is None and device is not META:
         queue.record(storage)
@@ -409,7 +408,7 @@ def _viewed(storage: Storage, view: View) -> Node:
     node = storage.node
     assert node is not None
     for prim, params in view.steps:
-        node = prim(node, *params)
+        node = prim.build(node, *params)
     view.node, view.version = node, storage.version
     return node
 

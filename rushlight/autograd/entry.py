@@ -250,6 +250,28 @@ def note(prim: Any, nodes: tuple, params: tuple, out: Node, edges: tuple) -> Pri
     return entry
 
 
+def note_lone(prim: Any, x: Node, params: tuple, out: Node, edge: Any) -> PrimitiveEntry:
+    """As `note`, for a primitive of one input."""
+    entry: Any = object.__new__(prim.entry_class or class_of(prim))
+    entry.edges = (edge,)
+    entry.params = params
+    entry.shape = out.shape
+    entry.dtype = out.dtype
+    entry.hooks = entry.notes = None
+    kind = (params, x.shape, x.dtype)
+    kept = prim.kept.get(kind)
+    if kept is None:
+        kept = _remember(prim.kept, kind, _kept(_reads_of(prim, (x,), params, out, (True,)), (x, out)))
+    if kept.places:
+        kept.of(entry, (x, out))
+    else:
+        entry.values = kept.stand_ins
+        entry.holds = False
+    if state.anomaly:
+        remember_line(entry)
+    return entry
+
+
 def note_pair(prim: Any, a: Node, b: Node, out: Node, ea: Any, eb: Any) -> PrimitiveEntry:
     """As `note`, for an elementwise primitive of two inputs; what the rules do not read is None."""
     entry: Any = object.__new__(prim.entry_class or class_of(prim))

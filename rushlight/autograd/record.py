@@ -14,7 +14,7 @@ from ..errors import DeviceError, DTypeError, ShapeError
 from ..graph.node import Node
 from ..ops.elementwise import cast
 from ..tensor import Tensor, View, dtype_of, node_of, on_storage, shape_of, view_on, wrap, write
-from .entry import AccumulateGrad, Entry, Op, Part, note, note_op
+from .entry import AccumulateGrad, Entry, Op, Part, note, note_lone, note_op
 from .modes import state
 
 
@@ -73,19 +73,27 @@ def device_of(tensors: Sequence[Tensor | None], name: str) -> Any:
 
 def primitive(prim: Any, tensors: tuple, params: tuple = ()) -> Tensor:
     """Apply a primitive to tensors, and record it."""
+    if prim.arity == 1:
+        return _lone(prim, tensors[0], params)
     nodes = tuple([node_of(t) for t in tensors])
-    device = tensors[0]._storage.device
-    if len(tensors) > 1:
-        device = device_of(tensors, prim.name)
-    out = prim(nodes, *params) if prim.arity is None else prim(*nodes, *params)
+    device = device_of(tensors, prim.name)
+    out = prim.build(nodes, *params) if prim.arity is None else prim.build(*nodes, *params)
     made = wrap(out, device)
-    if state.grad and prim.vjp is not None:
+    if state.grad and prim.vjp is not None and out.dtype.category >= FLOATING:
         edges = tuple([edge_of(t) for t in tensors])
-        for edge in edges:
-            if edge is not None:
-                if out.dtype.category >= FLOATING:
-                    made._edge = note(prim, nodes, params, out, edges)
-                break
+        if edges.count(None) < len(edges):
+            made._edge = note(prim, nodes, params, out, edges)
+    return made
+
+
+def _lone(prim: Any, tensor: Tensor, params: tuple) -> Tensor:
+    node = node_of(tensor)
+    out = prim.build(node, *params)
+    made = wrap(out, tensor._storage.device)
+    if state.grad and prim.vjp is not None:
+        edge = edge_of(tensor)
+        if edge is not None and out.dtype.category >= FLOATING:
+            made._edge = note_lone(prim, node, params, out, edge)
     return made
 
 
@@ -106,7 +114,7 @@ def operation_and_hidden(op: Op, tensors: tuple, params: tuple = ()) -> tuple[An
     made = [wrap(node, device) for node in outs[:visible]]
     if state.grad:
         edges = tuple([None if t is None else edge_of(t) for t in tensors])
-        if any(e is not None for e in edges) and any(o.dtype.category >= FLOATING for o in outs[:visible]):
+        if edges.count(None) < len(edges) and max([o.dtype.category for o in outs[:visible]]) >= FLOATING:
             entry = note_op(op, nodes, params, outs, edges, visible, not single)
             _attach(entry, made, single)
     return made[0] if single else tuple(made), outs[visible:]
@@ -126,7 +134,7 @@ def view(prim: Any, tensor: Tensor, params: tuple, shape: tuple[int, ...] | None
     node = None
     if shape is None:
         node = node_of(tensor)
-        out = prim(node, *params)
+        out = prim.build(node, *params)
         shape, dtype = out.shape, out.dtype
     else:
         dtype = dtype_of(tensor)
@@ -141,8 +149,8 @@ def view(prim: Any, tensor: Tensor, params: tuple, shape: tuple[int, ...] | None
         if edge is not None and dtype.category >= FLOATING:
             if node is None:
                 node = node_of(tensor)
-                out = prim(node, *params)
-            made._edge = note(prim, (node,), params, out, (edge,))
+                out = prim.build(node, *params)
+            made._edge = note_lone(prim, node, params, out, edge)
     return made
 
 

@@ -14,7 +14,7 @@ import numpy as np
 from .. import dtypes
 from ..autograd.record import primitive, title
 from ..devices import CPU
-from ..dtypes import BOOL, FLOATING, DType, of_scalar, promote, result_type_of
+from ..dtypes import BOOL, COMPLEX, FLOATING, INTEGRAL, DType, of_scalar, promote, result_type_of
 from ..executors.observing import unchanging, watched
 from ..graph.node import Node, constant, of_array
 from ..ops.elementwise import cast
@@ -67,6 +67,10 @@ def operands(name: str, *values: Any, floating: bool = False, least: DType | Non
         floating: integers and booleans become the default floating dtype.
         least: a dtype that takes part in the promotion.
     """
+    if least is None:
+        alike = _alike(values)
+        if alike is not None and (alike.category >= FLOATING or not floating):
+            return _as_tensors(values, alike)
     for i, value in enumerate(values):
         if not isinstance(value, Tensor) and not is_number(value):
             raise TypeError(
@@ -77,6 +81,28 @@ def operands(name: str, *values: Any, floating: bool = False, least: DType | Non
         dtype = promote(dtype, least)
     if floating and dtype.category < FLOATING:
         dtype = dtypes.get_default_dtype()
+    return _as_tensors(values, dtype)
+
+
+_CATEGORY = {bool: BOOL, int: INTEGRAL, float: FLOATING}
+
+
+def _alike(values: tuple) -> DType | None:
+    """The dtype of all tensors among the values, if they have one and numbers do not change it."""
+    dtype = None
+    highest = BOOL
+    for value in values:
+        if isinstance(value, Tensor):
+            found = dtype_of(value)
+            if dtype is not None and found is not dtype:
+                return None
+            dtype = found
+        else:
+            highest = max(highest, _CATEGORY.get(type(value), COMPLEX))
+    return dtype if dtype is not None and highest <= dtype.category < COMPLEX else None
+
+
+def _as_tensors(values: tuple, dtype: DType) -> list[Tensor]:
     device = next((v._storage.device for v in values if isinstance(v, Tensor)), CPU)
     return [tensor_of(v, dtype, device) for v in values]
 

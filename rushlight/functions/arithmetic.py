@@ -399,6 +399,16 @@ def _reflected(compute: Callable) -> Callable:
     return operate
 
 
+def _either_way(forward: Callable, compute: Callable) -> Callable:
+    """`_reflected` of an operator that does not mind which operand comes first."""
+    reflected = _reflected(compute)
+
+    def operate(self: Tensor, other: Any) -> Any:
+        return forward(self, other) if type(other) is float or type(other) is int else reflected(self, other)
+
+    return operate
+
+
 def _written(name: str) -> Callable:
     def operate(self: Tensor, other: Any) -> Tensor:
         return getattr(Tensor, name)(self, other)
@@ -423,7 +433,8 @@ _METHOD_OF = {
 for _name, (_forward, _function) in _OPERATORS.items():
     _direct = _name in ("add", "sub", "mul", "truediv")
     setattr(Tensor, f"__{_name}__", _forward if _direct else _operator(_forward))
-    setattr(Tensor, f"__r{_name}__", _reflected(_function))
+    _turned = _either_way(_forward, _function) if _name in ("add", "mul") else _reflected(_function)
+    setattr(Tensor, f"__r{_name}__", _turned)
     setattr(Tensor, f"__i{_name}__", _written(_METHOD_OF.get(_name, _name + "_")))
 for _name in ("eq", "ne", "lt", "le", "gt", "ge"):
     setattr(Tensor, f"__{_name}__", _operator(FUNCTIONS[_name]))
