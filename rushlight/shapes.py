@@ -48,6 +48,19 @@ def broadcast(a: tuple[int, ...], b: tuple[int, ...]) -> tuple[int, ...]:
     """The sizes that both broadcast to; ShapeError names both and the dimension."""
     if a == b:
         return a
+    found = _broadcast.get((a, b))
+    if found is None:
+        if len(_broadcast) >= _KEPT:
+            _broadcast.clear()
+        found = _broadcast[a, b] = _broadcast_sizes(a, b)
+    return found
+
+
+_broadcast: dict[tuple, tuple[int, ...]] = {}
+_KEPT = 1 << 12
+
+
+def _broadcast_sizes(a: tuple[int, ...], b: tuple[int, ...]) -> tuple[int, ...]:
     if len(a) < len(b):
         short, long = a, b
     else:

@@ -127,14 +127,18 @@ def of_fixed(array: np.ndarray, dtype: DType) -> Node:
 def constant(value: Any, dtype: DType) -> Node:
     """The 0-d node of a Python number; the same number of the same type is the same node."""
     node = constants[dtype].get(value)
-    if node is not None and value:
+    if node is not None and (value or _positive_zero(value)):
         return node
     return _new_constant(value, dtype)
 
 
-def _new_constant(value: Any, dtype: DType) -> Node:
-    value = _as_held(value, dtype)
-    # 0.0 and -0.0 are equal but not the same number, and NaN equals nothing: both are told apart by their text.
+def _positive_zero(value: Any) -> bool:
+    return type(value) is int or type(value) is float and math.copysign(1.0, value) > 0
+
+
+def _new_constant(given: Any, dtype: DType) -> Node:
+    value = _as_held(given, dtype)
+    # 0.0 and -0.0 are equal but not the same number, and NaN equals nothing: they are told apart by their text.
     plain = bool(value) and value == value
     key = value if plain else repr(value)
     known = constants[dtype]
@@ -145,6 +149,8 @@ def _new_constant(value: Any, dtype: DType) -> Node:
         node = known[key] = Node(CONSTANT, (), (key, value), (), dtype)
         with np.errstate(over="ignore"):  # a number too large is infinite
             node.buffer = np.array(value).astype(dtype.numpy)
+    if not given and _positive_zero(given):
+        known[0] = node
     return node
 
 

@@ -29,6 +29,9 @@ ELEMENTWISE, MOVEMENT, REDUCTION, CONTRACTION, INDEXING, SCAN, OPAQUE = (
 )  # fmt: skip
 
 
+_new = object.__new__
+_KEPT = 1 << 12
+
 # The primitives that are operators of `Node`.
 _OPERATORS = {
     "add": "add", "sub": "sub", "mul": "mul", "div": "truediv", "pow": "pow", "matmul": "matmul", "neg": "neg",
@@ -43,6 +46,13 @@ def _make_method(name: str, build: Callable[..., Node]) -> None:
         setattr(Node, f"__{_OPERATORS[name]}__", build)
     if name in _REFLECTED:
         setattr(Node, f"__r{_OPERATORS[name]}__", lambda self, other: build(other, self))
+
+
+def _remember(known: dict, kind: tuple, found: tuple) -> tuple:
+    if len(known) >= _KEPT:
+        known.clear()
+    known[kind] = found
+    return found
 
 
 class Primitive:
@@ -109,30 +119,43 @@ class Primitive:
         _make_method(name, self.build)
 
     def builder(self) -> Callable[..., Node]:
-        """The function that makes this primitive's nodes."""
-        shape_of, dtype_of, arity, fallible = self.shape, self.dtype, self.arity, self.fallible
+        """The function that makes this primitive's nodes.
+
+        Shape and dtype follow from the parameters and from the inputs' shapes and dtypes, so they are worked out once.
+        """
+        arity, fallible = self.arity, self.fallible
+        known: dict[tuple, tuple[Any, Any]] = {}
 
         def build(*args: Any) -> Node:
             if arity is None:
-                args = (tuple(args[0]), *args[1:])
-                inputs, params = args[0], args[1:]
+                inputs, params = tuple(args[0]), args[1:]
             else:
                 inputs, params = args[:arity], args[arity:]
-            dtype = inputs[0].dtype if dtype_of is None else dtype_of(*args)
-            node = Node(self, inputs, params, shape_of(*args), dtype)
+            kind = (params, *[(x.shape, x.dtype) for x in inputs])
+            found = known.get(kind) or _remember(known, kind, self.derived(inputs, params))
+            node = Node(self, inputs, params, *found)
             if fallible:
                 node.line = user_line()
             return node
 
-        return build
+        def build_lone(x: Node, *params: Any) -> Node:
+            kind = (params, x.shape, x.dtype)
+            found = known.get(kind) or _remember(known, kind, self.derived((x,), params))
+            return Node(self, (x,), params, *found)
+
+        return build_lone if arity == 1 and not fallible else build
+
+    def derived(self, inputs: tuple, params: tuple) -> tuple[Any, Any]:
+        """(shape, dtype) that the rules give."""
+        args = (inputs, *params) if self.arity is None else (*inputs, *params)
+        return self.shape(*args), inputs[0].dtype if self.dtype is None else self.dtype(*args)
 
     def __call__(self, *args: Any) -> Node:
         return self.build(*args)
 
     def derive(self, node: Node) -> tuple[Any, Any]:
         """(shape, dtype) that the rules give for a node that stands: what check.py compares with."""
-        args = (node.inputs, *node.params) if self.arity is None else (*node.inputs, *node.params)
-        return self.shape(*args), node.inputs[0].dtype if self.dtype is None else self.dtype(*args)
+        return self.derived(node.inputs, node.params)
 
     def __repr__(self) -> str:
         return self.name
@@ -182,7 +205,14 @@ class Binary(Primitive):
             shape = a.shape
             if b.shape != shape and b.shape:
                 shape = broadcast(shape, b.shape) if shape else b.shape
-            return Node(self, (a, b), (), shape, bool_dtype if to_bool else dtype)
+            node: Node = _new(Node)  # what Node(...) does, without the call: most nodes are made here
+            node.prim = self
+            node.inputs = (a, b)
+            node.params = ()
+            node.shape = shape
+            node.dtype = bool_dtype if to_bool else dtype
+            node.buffer = None
+            return node
 
         return build
 
