@@ -114,7 +114,9 @@ def operation_and_hidden(op: Op, tensors: tuple, params: tuple = ()) -> tuple[An
     made = [wrap(node, device) for node in outs[:visible]]
     if state.grad:
         edges = tuple([None if t is None else edge_of(t) for t in tensors])
-        if edges.count(None) < len(edges) and max([o.dtype.category for o in outs[:visible]]) >= FLOATING:
+        if edges.count(None) < len(edges) and (
+            outs[0].dtype.category >= FLOATING or max([o.dtype.category for o in outs[:visible]]) >= FLOATING
+        ):
             entry = note_op(op, nodes, params, outs, edges, visible, not single)
             _attach(entry, made, single)
     return made[0] if single else tuple(made), outs[visible:]
