@@ -63,7 +63,7 @@ class Program:
     def _walk(self, slots: list) -> None:
         place = 0
         try:
-            for call, target, dtype, dead, place in self.steps:
+            for call, target, dtype, dead, place in self.steps:  # noqa: B007, what an error is told
                 value = call(slots)
                 if type(value) is not np.ndarray or value.dtype is not dtype:
                     value = _finished(value, dtype)

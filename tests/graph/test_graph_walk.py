@@ -6,10 +6,9 @@ import pytest
 import rushlight
 from rushlight.dtypes import float32, float64, int64
 from rushlight.graph.check import check
-from rushlight.graph.node import constant, of_array, stand_in
+from rushlight.graph.node import PRIMITIVES, constant, of_array, stand_in
 from rushlight.graph.rewrite import RULES, simplify
 from rushlight.graph.show import show
-from rushlight.graph.node import PRIMITIVES
 from rushlight.graph.walk import key_of, ordered, topological, trace
 
 

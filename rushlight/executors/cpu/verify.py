@@ -124,10 +124,10 @@ def _nudged(step: Any, prim: Any, rng: np.random.Generator) -> Any:
     """A step of the reference executor whose results are off by their rounding, unless it only moves numbers."""
     if prim.moves:
         return step
-    rule = step.rule
+    call = step.call
     whole = prim.kind == CONTRACTION
     factor = _WINOGRAD if prim.name == "convolution" else 1
-    return step._replace(rule=lambda values, params: _nudge(rule(values, params), rng, whole, factor))
+    return step._replace(call=lambda slots: _nudge(call(slots), rng, whole, factor))
 
 
 def _nudge(value: Any, rng: np.random.Generator, whole: bool = False, factor: float = 1) -> Any:
