@@ -14,8 +14,9 @@ from ..errors import DeviceError, DTypeError, ShapeError
 from ..graph.node import Node
 from ..ops.elementwise import cast
 from ..tensor import Tensor, View, dtype_of, node_of, on_storage, shape_of, view_on, wrap, write
-from .entry import AccumulateGrad, Entry, Op, Part, note, note_lone, note_op
+from .entry import AccumulateGrad, Entry, Op, Part
 from .modes import state
+from .noting import note, note_lone, note_op
 
 
 def edge_of(tensor: Tensor) -> Any:

@@ -12,8 +12,9 @@ from weakref import ref
 
 import numpy as np
 
-from ..autograd.entry import Op, note_pair
+from ..autograd.entry import Op
 from ..autograd.modes import state
+from ..autograd.noting import note_pair
 from ..autograd.record import edge_of, operation, primitive
 from ..devices import META
 from ..dtypes import BOOL, COMPLEX, FLOATING, INTEGRAL

@@ -109,7 +109,7 @@ class Primitive:
         self.vjp = (vjp,) if callable(vjp) and arity == 1 else vjp
         self.moves, self.fallible, self.layout, self.write = moves, fallible, layout, write
         self.samples, self.rejects, self.llvm = samples, rejects, llvm
-        # autograd/entry.py notes here its class of entry, and what entries keep for the gradient rules.
+        # autograd/noting.py keeps here the class of entries, and what they save for the gradient rules.
         self.entry_class: Any = None
         self.kept: dict = {}
         self.grad_name = grad_name or "".join(part.capitalize() for part in name.split("_")) + "Backward0"
