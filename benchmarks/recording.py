@@ -14,7 +14,7 @@ import rushlight
 from rushlight.executors import queue
 
 ROUNDS = 9
-LIMITS = {"tiny_ops": 0.9, "sgd_two_numbers": 0.6}
+LIMITS = {"tiny_ops": 0.5, "sgd_two_numbers": 0.5}  # measured: 0.37 and 0.33
 
 
 class NoArithmetic:

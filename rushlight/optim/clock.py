@@ -53,7 +53,8 @@ class Clock(Feed):
         self._values: list[float] = []
         self._counted: list[Node] = []  # what all members' count tensors hold since the last tick
         self._ask(counts)
-        self.pattern = self._pattern()
+        if watched.capture is not None:
+            self.pattern = self._pattern()
 
     @classmethod
     def of(
@@ -77,20 +78,18 @@ class Clock(Feed):
         """By name: floats as 0-d nodes of a dtype, everything else as it is."""
         found = self._by_dtype.get(dtype)
         if found is None:
-            found = {name: self.node(name, dtype) for name in self.asked}
+            found = {
+                name: self._node(name, value, dtype) if type(value) is float else value
+                for name, value in self.asked.items()
+            }
             self._by_dtype[dtype] = found
         return found
 
-    def node(self, name: str, dtype: DType) -> Any:
-        """One of the numbers: a float as a node of a dtype, anything else as it is."""
-        value = self.asked[name]
-        if type(value) is not float:
-            return value
+    def _node(self, name: str, value: float, dtype: DType) -> Node:
         if watched.capture is None:
             return scalar(value, dtype)
-        node = of_array(
-            np.array(value, dtype.numpy), dtype
-        )  # told apart from others that are equal by chance
+        # A node of its own, told apart from others that are equal by chance.
+        node = of_array(np.array(value, dtype.numpy), dtype)
         self.nodes.append(node)
         self._sources.append((name, dtype))
         self._values.append(value)
