@@ -1,9 +1,7 @@
 """Recurrent layers: torch.lstm, gru, rnn_tanh, rnn_relu, and one step of each (lstm_cell, ...).
 
-One direction of one layer is one tape entry. Input projections of all steps are a single product before the loop; the
-rule multiplies out, before its own loop, everything that does not depend on the gradient, so that a step is a few
-nodes both ways. Rows stand time by time ("packed"): `sizes[t]` sequences go on at step t, all of them when
-lengths are equal. Here: reading arguments, layers and directions; what a cell computes is in cells.py.
+One direction of one layer is one tape entry on the rows of all steps (ops/steps.py tells where they stand). Here: reading
+arguments, layers and directions; what a cell computes is in cells.py.
 """
 
 from __future__ import annotations
@@ -15,6 +13,7 @@ from ..autograd.entry import Op
 from ..autograd.record import operation
 from ..dtypes import FLOATING
 from ..errors import DTypeError, ShapeError
+from ..ops.steps import Steps
 from ..tensor import Tensor, array_of, dtype_of, shape_of
 from .arguments import need_tensor
 from .cells import GRU, LSTM, RELU, TANH
@@ -74,28 +73,28 @@ def _check_weights(name: str, x: Tensor, weights: _Weights, gates: int, hidden: 
 
 
 def _one_direction(
-    op: Op, rows: Tensor, states: list, weights: _Weights, sizes: tuple, reverse: bool
+    op: Op, rows: Tensor, states: list, weights: _Weights, steps: Steps
 ) -> tuple:
     inputs = (rows, *states, weights.w_ih, weights.w_hh, weights.b_ih, weights.b_hh)
     if len(states) == 2:
         inputs = (*inputs, weights.w_hr)
-    return operation(op, inputs, (sizes, reverse))
+    return operation(op, inputs, (steps,))
 
 
 def _run(
-    name: str, op: Op, rows: Tensor, states: list[Tensor], sizes: tuple, params: Sequence[Tensor], has_biases: bool,
+    name: str, op: Op, rows: Tensor, states: list[Tensor], steps: Steps, params: Sequence[Tensor], has_biases: bool,
     num_layers: int, dropout: float, train: bool, bidirectional: bool,
 ) -> tuple[Tensor, list[Tensor]]:  # fmt: skip
-    """(rows of the last layer, last states) for packed rows (sum of sizes, features)."""
+    """(rows of the last layer, last states) for the rows of all steps."""
     directions = 2 if bidirectional else 1
-    projected = len(states) == 2 and shape_of(states[0])[2] != shape_of(states[1])[2]
+    projected = _projected(states)
     weights = _weights_of(params, has_biases, projected)
     if len(weights) < num_layers * directions:
         raise RuntimeError(
             f"got an incorrect number of RNN parameters: {len(weights)} sets for {num_layers} layers and "
             f"{directions} directions"
         )
-    _check_states(name, rows, states, num_layers * directions, sizes[0])
+    _check_states(name, rows, states, num_layers * directions, steps.batch)
     if not 0 <= dropout <= 1:
         raise RuntimeError(f"dropout probability has to be between 0 and 1, but got {dropout}")
     last: list[list[Tensor]] = [[] for _ in states]
@@ -105,7 +104,8 @@ def _run(
             k = layer * directions + direction
             hidden, width = shape_of(states[0])[2], shape_of(rows)[1]
             _check_weights(name, rows, weights[k], _GATES[op], hidden, width)
-            found = _one_direction(op, rows, [s[k] for s in states], weights[k], sizes, direction == 1)
+            way = steps._replace(reverse=direction == 1)
+            found = _one_direction(op, rows, [s[k] for s in states], weights[k], way)
             made.append(found[0])
             for kept, state in zip(last, found[1:]):
                 kept.append(state)
@@ -113,6 +113,11 @@ def _run(
         if dropout and train and layer < num_layers - 1:
             rows = dropped(rows, dropout)
     return rows, [stack(kept) for kept in last]
+
+
+def _projected(states: list[Tensor]) -> bool:
+    """Whether an LSTM's hidden state is narrower than its cell."""
+    return len(states) == 2 and shape_of(states[0])[-1] != shape_of(states[1])[-1]
 
 
 def _check_states(name: str, rows: Tensor, states: list[Tensor], wanted: int, batch: int) -> None:
@@ -129,18 +134,30 @@ def _check_states(name: str, rows: Tensor, states: list[Tensor], wanted: int, ba
         raise DTypeError(f"{name}: expected a floating input, got {dtype_of(rows)}")
 
 
-def _padded_run(name: str, op: Op, input: Tensor, states: list, batch_first: bool, *rest: Any) -> tuple:
+def _padded_run(
+    name: str, op: Op, input: Tensor, states: list, batch_first: bool, params: Sequence[Tensor], has_biases: bool,
+    num_layers: int, dropout: float, train: bool, bidirectional: bool,
+) -> tuple:  # fmt: skip
     """A run over (T, N, features), or (N, T, features) when batch_first."""
     if input.dim() != 3:
         raise ShapeError(f"{name}: Expected a 3-D input, got {list(shape_of(input))}")
-    if batch_first:
+    # Dropout draws its numbers step by step, whatever the order in memory; and what is composed goes by steps.
+    dropping = num_layers > 1 and dropout and train
+    turned = batch_first and (dropping or _projected(states) or shape_of(input)[1] == 1)
+    if turned:
         input = input.transpose(0, 1)
-    T, N, width = shape_of(input)
+    first, second, width = shape_of(input)
+    as_given = batch_first and not turned
+    T, N = (second, first) if as_given else (first, second)
     if not T:
         raise RuntimeError("Expected sequence length to be larger than 0 in RNN")
-    rows, last = _run(name, op, input.reshape(T * N, width), states, (N,) * T, *rest)
-    output = rows.reshape(T, N, shape_of(rows)[1])
-    return output.transpose(0, 1) if batch_first else output, last
+    steps = Steps((N,) * T, as_given)
+    rows, last = _run(
+        name, op, input.reshape(T * N, width), states, steps, params, has_biases, num_layers, dropout, train,
+        bidirectional,
+    )  # fmt: skip
+    output = rows.reshape(first, second, shape_of(rows)[1])
+    return output.transpose(0, 1) if turned else output, last
 
 
 def _packed_run(name: str, op: Op, data: Tensor, batch_sizes: Tensor, states: list, *rest: Any) -> tuple:
@@ -156,7 +173,7 @@ def _packed_run(name: str, op: Op, data: Tensor, batch_sizes: Tensor, states: li
         )
     if sum(sizes) < shape_of(data)[0]:
         data = data[: sum(sizes)]
-    rows, last = _run(name, op, data, states, sizes, *rest)
+    rows, last = _run(name, op, data, states, Steps(sizes), *rest)
     return rows, last
 
 
@@ -292,7 +309,7 @@ def _check_cell(name: str, input: Tensor, states: list[Tensor], weights: _Weight
 
 def _step(name: str, op: Op, input: Tensor, states: list[Tensor], weights: _Weights) -> tuple:
     _check_cell(name, input, states, weights, _GATES[op])
-    return _one_direction(op, input, states, weights, (shape_of(input)[0],), False)[1:]
+    return _one_direction(op, input, states, weights, Steps((shape_of(input)[0],)))[1:]
 
 
 @function(method=False, out=False)

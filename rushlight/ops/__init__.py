@@ -1,7 +1,7 @@
 """The primitives, one record each. Importing this package declares all of them.
 
 elementwise (arithmetic, functions of one number, comparisons, bits), special (scipy's functions), movement,
-reduction, scan, contraction (matrix products, convolutions), attention, pooling, indexing, ordering, linalg, fourier.
+reduction, scan, contraction (matrix products, convolutions), attention, recurrence, pooling, indexing, ordering, linalg, fourier.
 """
 
 from . import (
@@ -19,6 +19,7 @@ from . import (
     ordering,
     polynomials,
     pooling,
+    recurrence,
     reduction,
     scan,
     special,
