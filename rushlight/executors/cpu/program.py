@@ -17,13 +17,14 @@ from ...graph.node import CONSTANT, Node
 from ...graph.registry import PICK
 from ...graph.walk import topological
 from ..reference import Program as Reference
-from . import copying, extremes, indexing, operations, ordering, runtime, scanning, target, updating
+from . import copying, extremes, indexing, operations, ordering, recurrence, runtime, scanning, target, updating
 from .graphs import copied
 from .kernel import Buffer, words
 from .memory import arena, barriers, place, spares
 from .planner import ERROR, Planner, Steps, left_to_numpy
 
-assert copying and extremes and indexing and operations and ordering and scanning  # they register handlers
+assert copying and extremes and indexing and operations and ordering  # they register handlers
+assert recurrence and scanning
 
 _ERROR_SLOT, _ARENA_SLOT, _FIRST = 0, 1, 2
 
