@@ -14,14 +14,13 @@ from ..graph.node import Node, constant
 from ..graph.registry import PICK
 from ..ops import recurrence, unrolled
 from ..ops.contraction import transposed
-from ..ops.recurrence import gru_bias_gradient
 from ..ops.steps import Steps, before, columns_of, joined, last
 from .opmath import widened
 
 
 def _looped(steps: Steps) -> bool:
     """Whether the steps are a primitive."""
-    return steps.count > 1 and steps.batch > 0
+    return steps.length > 1 and steps.batch > 0
 
 
 def _parts(node: Node) -> tuple[Node, ...]:
@@ -50,9 +49,7 @@ def _bias_gradient(d: Node, bias: Node | None) -> Node | None:
 # ---------------------------------------------------------------- LSTM
 
 
-def _lstm(
-    x: Node, h: Node, c: Node, wi: Node, wh: Node, bi: Any, bh: Any, wr: Any, steps: Steps
-) -> tuple:
+def _lstm(x: Node, h: Node, c: Node, wi: Node, wh: Node, bi: Any, bh: Any, wr: Any, steps: Steps) -> tuple:
     """(y, h_n, c_n), and hidden: the gates and the cell states of all rows."""
     rows, b = x.matmul(transposed(wi)), _sum(bi, bh)
     if wr is None and _looped(steps):
@@ -65,11 +62,12 @@ def _lstm(
 def _lstm_rule(gs: tuple, outs: tuple, ins: tuple, needs: tuple, steps: Steps) -> tuple:
     x, h, c, wi, wh, bi, bh, wr = ins
     y, _, _, gates, cells = outs
+    gy, gh, gc = gs
     if wr is None and _looped(steps):
-        d, gh, gc = _parts(recurrence.lstm_gradient(*gs, gates, cells, c, wh, steps))
+        d, gh, gc = _parts(recurrence.lstm_gradient(gy, gh, gc, gates, cells, c, wh, steps))
         gwr = None
     else:
-        d, gh, gc, dy = unrolled.lstm_gradient(*gs, gates, cells, c, wh, wr, steps)
+        d, gh, gc, dy = unrolled.lstm_gradient(gy, gh, gc, gates, cells, c, wh, wr, steps)
         H = c.shape[1]
         inner = columns_of(gates, 3 * H, 4 * H) * cells.tanh()
         gwr = None if wr is None else transposed(dy).matmul(inner)
@@ -106,10 +104,11 @@ def _gru(x: Node, h: Node, wi: Node, wh: Node, bi: Any, bh: Any, steps: Steps) -
 def _gru_rule(gs: tuple, outs: tuple, ins: tuple, needs: tuple, steps: Steps) -> tuple:
     x, h, wi, wh, bi, bh = ins
     y, _, gates = outs
+    gy, gh = gs
     if _looped(steps):
-        inward, recurrent, gh = _parts(recurrence.gru_gradient(*gs, y, gates, h, wh, steps))
+        inward, recurrent, gh = _parts(recurrence.gru_gradient(gy, gh, y, gates, h, wh, steps))
     else:
-        inward, recurrent, gh = unrolled.gru_gradient(*gs, y, gates, h, wh, steps)
+        inward, recurrent, gh = unrolled.gru_gradient(gy, gh, y, gates, h, wh, steps)
     gx, gwi = _product_gradients(inward, x, wi, (needs[0], needs[2]))
     gwh = transposed(recurrent).matmul(before(y, h, steps)) if needs[3] else None
     return gx, gh, gwi, gwh, _bias_gradient(inward, bi), _bias_gradient(recurrent, bh)
@@ -121,9 +120,7 @@ GRU = widened("GruBackward0", _gru, _gru_rule, visible=2)
 
 
 def _plain(squash: str) -> Callable:
-    def forward(
-        x: Node, h: Node, wi: Node, wh: Node, bi: Any, bh: Any, steps: Steps
-    ) -> tuple[Node, Node]:
+    def forward(x: Node, h: Node, wi: Node, wh: Node, bi: Any, bh: Any, steps: Steps) -> tuple[Node, Node]:
         rows, b = x.matmul(transposed(wi)), _sum(bi, bh)
         if _looped(steps):
             y = recurrence.rnn(rows, _or_zeros(b, wi.shape[0], x), h, wh, squash, steps)
@@ -137,11 +134,13 @@ def _plain(squash: str) -> Callable:
 def _plain_rule(squash: str) -> Callable:
     def rule(gs: tuple, outs: tuple, ins: tuple, needs: tuple, steps: Steps) -> tuple:
         x, h, wi, wh, bi, bh = ins
-        gradient = recurrence.rnn_gradient if _looped(steps) else unrolled.rnn_gradient
-        found = gradient(*gs, outs[0], wh, squash, steps)
-        d, gh = _parts(found) if isinstance(found, Node) else found
+        y, (gy, gh) = outs[0], gs
+        if _looped(steps):
+            d, gh = _parts(recurrence.rnn_gradient(gy, gh, y, wh, squash, steps))
+        else:
+            d, gh = unrolled.rnn_gradient(gy, gh, y, wh, squash, steps)
         gx, gwi = _product_gradients(d, x, wi, (needs[0], needs[2]))
-        gwh = transposed(d).matmul(before(outs[0], h, steps)) if needs[3] else None
+        gwh = transposed(d).matmul(before(y, h, steps)) if needs[3] else None
         return gx, gh, gwi, gwh, _bias_gradient(d, bi), _bias_gradient(d, bh)
 
     return rule

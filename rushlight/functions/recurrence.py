@@ -72,9 +72,7 @@ def _check_weights(name: str, x: Tensor, weights: _Weights, gates: int, hidden: 
 # ---------------------------------------------------------------- layers and directions
 
 
-def _one_direction(
-    op: Op, rows: Tensor, states: list, weights: _Weights, steps: Steps
-) -> tuple:
+def _one_direction(op: Op, rows: Tensor, states: list, weights: _Weights, steps: Steps) -> tuple:
     inputs = (rows, *states, weights.w_ih, weights.w_hh, weights.b_ih, weights.b_hh)
     if len(states) == 2:
         inputs = (*inputs, weights.w_hr)

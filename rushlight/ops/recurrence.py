@@ -128,8 +128,8 @@ def _composed_lstm(ins: list[Node], steps: Steps) -> tuple[Node, ...]:
 
 def _composed_lstm_gradient(ins: list[Node], steps: Steps) -> tuple[Node, ...]:
     gy, gh, gc, gates, cells, c, w = ins
-    rows = [to_time(r, steps) for r in (gy, gates, cells)]
-    d, dh, dc, _ = unrolled.lstm_gradient(rows[0], gh, gc, *rows[1:], c, w, None, steps.by_time)
+    gy, gates, cells = (to_time(r, steps) for r in (gy, gates, cells))
+    d, dh, dc, _ = unrolled.lstm_gradient(gy, gh, gc, gates, cells, c, w, None, steps.by_time)
     return from_time(d, steps), dh, dc
 
 
@@ -141,8 +141,8 @@ def _composed_gru(ins: list[Node], steps: Steps) -> tuple[Node, ...]:
 
 def _composed_gru_gradient(ins: list[Node], steps: Steps) -> tuple[Node, ...]:
     gy, gh, y, gates, h, w = ins
-    rows = [to_time(r, steps) for r in (gy, y, gates)]
-    inward, recurrent, dh = unrolled.gru_gradient(rows[0], gh, *rows[1:], h, w, steps.by_time)
+    gy, y, gates = (to_time(r, steps) for r in (gy, y, gates))
+    inward, recurrent, dh = unrolled.gru_gradient(gy, gh, y, gates, h, w, steps.by_time)
     return from_time(inward, steps), from_time(recurrent, steps), dh
 
 
@@ -188,7 +188,13 @@ def _need(name: str, **pairs: tuple[tuple, tuple]) -> None:
 def _lstm_shape(x: Node, b: Node, h: Node, c: Node, w: Node, steps: Steps) -> tuple:
     steps.check("lstm", x, h)
     rows, (batch, H) = x.shape[0], h.shape
-    _need("lstm", c=(c.shape, (batch, H)), w=(w.shape, (4 * H, H)), b=(b.shape, (4 * H,)), x=(x.shape, (rows, 4 * H)))
+    _need(
+        "lstm",
+        c=(c.shape, (batch, H)),
+        w=(w.shape, (4 * H, H)),
+        b=(b.shape, (4 * H,)),
+        x=(x.shape, (rows, 4 * H)),
+    )
     return (rows, H), (rows, 4 * H), (rows, H)
 
 
@@ -248,7 +254,9 @@ def gru_bias_gradient(inward: Node, recurrent: Node) -> Node:
 
 
 def _rnn_rule(index: int) -> Callable:
-    def rule(g: Node, out: Node, x: Node, b: Node, h: Node, w: Node, squash: str, steps: Steps) -> Node | None:
+    def rule(
+        g: Node, out: Node, x: Node, b: Node, h: Node, w: Node, squash: str, steps: Steps
+    ) -> Node | None:
         parts = rnn_gradient(g, _zeros(h.shape, h), out, w, squash, steps)
         if index == 2:
             return PICK(parts, 1)

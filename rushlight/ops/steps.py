@@ -23,7 +23,8 @@ class Steps(NamedTuple):
     reverse: bool = False
 
     @property
-    def count(self) -> int:
+    def length(self) -> int:
+        """How many steps there are."""
         return len(self.sizes)
 
     @property
@@ -54,7 +55,7 @@ class Steps(NamedTuple):
     @property
     def stride(self) -> int:
         """How many rows apart the rows of one step are."""
-        return self.count if self.batch_first else 1
+        return self.length if self.batch_first else 1
 
     def places(self) -> list[tuple[int, int]]:
         """(first row, rows) of each step, in the order in which they are computed."""
@@ -99,12 +100,12 @@ def joined(parts: Sequence[Node], dim: int = 0) -> Node:
 
 def to_time(x: Node, steps: Steps) -> Node:
     """Rows with the steps of a sequence side by side as rows with the sequences of a step side by side."""
-    return x if not steps.batch_first else _exchanged(x, steps.batch, steps.count)
+    return x if not steps.batch_first else _exchanged(x, steps.batch, steps.length)
 
 
 def from_time(x: Node, steps: Steps) -> Node:
     """The inverse of to_time."""
-    return x if not steps.batch_first else _exchanged(x, steps.count, steps.batch)
+    return x if not steps.batch_first else _exchanged(x, steps.length, steps.batch)
 
 
 def _exchanged(x: Node, first: int, second: int) -> Node:
@@ -114,13 +115,13 @@ def _exchanged(x: Node, first: int, second: int) -> Node:
 
 def before(y: Node, first: Node, steps: Steps) -> Node:
     """The state that each row's step began with, where y holds the states that the steps ended with."""
-    if steps.count == 1:
+    if steps.length == 1:
         return first
     if steps.equal:
-        shape = (steps.batch, steps.count) if steps.batch_first else (steps.count, steps.batch)
+        shape = (steps.batch, steps.length) if steps.batch_first else (steps.length, steps.batch)
         dim = 1 if steps.batch_first else 0
         places = [(0, n, 1) for n in (*shape, y.shape[1])]
-        places[dim] = (1, steps.count, 1) if steps.reverse else (0, steps.count - 1, 1)
+        places[dim] = (1, steps.length, 1) if steps.reverse else (0, steps.length - 1, 1)
         kept = y.reshape((*shape, y.shape[1])).slice(tuple(places))
         begun = first.reshape((*first.shape[:dim], 1, *first.shape[dim:]))
         parts = [kept, begun] if steps.reverse else [begun, kept]
@@ -128,15 +129,19 @@ def before(y: Node, first: Node, steps: Steps) -> Node:
     parts = []
     for (_, n), (start, known) in zip(steps.places(), [(0, 0), *steps.places()]):
         known = min(n, known)
-        parts.append(joined([rows_of(y, start, start + known), rows_of(first, known, n)]) if known < n else rows_of(y, start, start + n))
+        parts.append(
+            joined([rows_of(y, start, start + known), rows_of(first, known, n)])
+            if known < n
+            else rows_of(y, start, start + n)
+        )
     return joined(parts[::-1] if steps.reverse else parts)
 
 
 def last(y: Node, steps: Steps) -> Node:
     """The state of every sequence after its last step, where y holds the states that the steps ended with."""
     if steps.batch_first:
-        t = 0 if steps.reverse else steps.count - 1
-        whole = y.reshape((steps.batch, steps.count, y.shape[1]))
+        t = 0 if steps.reverse else steps.length - 1
+        whole = y.reshape((steps.batch, steps.length, y.shape[1]))
         return whole.slice(((0, steps.batch, 1), t, (0, y.shape[1], 1)))
     if not steps.total:
         return y

@@ -63,7 +63,7 @@ def lstm(
     H = c.shape[1]
     rows = x if b is None else x + b
     recur = transposed(w)
-    made: list[Any] = [()] * steps.count
+    made: list[Any] = [()] * steps.length
 
     def step(t: int, start: int, stop: int, states: list[Node]) -> list[Node]:
         h, c = states
@@ -84,7 +84,15 @@ def lstm(
 
 
 def lstm_gradient(
-    gy: Node, gh: Node, gc: Node, gates: Node, cells: Node, c: Node, w: Node, project: Node | None, steps: Steps
+    gy: Node,
+    gh: Node,
+    gc: Node,
+    gates: Node,
+    cells: Node,
+    c: Node,
+    w: Node,
+    project: Node | None,
+    steps: Steps,
 ) -> tuple[Node, Node, Node, Node]:
     """Gradients of x, h and c, and what in all arrives at the state of each row."""
     H = c.shape[1]
@@ -95,8 +103,8 @@ def lstm_gradient(
     to_output = squashed * o * (1 - o)
     begun = before(cells, c, steps)
     to_gates = _side_by_side((g * i * (1 - i), begun * f * (1 - f), i * (1 - g * g)))
-    da: list[Any] = [None] * steps.count
-    dh: list[Any] = [None] * steps.count
+    da: list[Any] = [None] * steps.length
+    dh: list[Any] = [None] * steps.length
 
     def step(t: int, start: int, stop: int, states: list[Node]) -> list[Node]:
         d = dh[t] = rows_of(gy, start, stop) + states[0]
@@ -120,7 +128,7 @@ def gru(x: Node, b: Node | None, h: Node, w: Node, steps: Steps) -> tuple[Node, 
     H = h.shape[1]
     rows = x if b is None else x + columns_of(b, 0, 3 * H)
     recur = transposed(w)
-    made: list[Any] = [()] * steps.count
+    made: list[Any] = [()] * steps.length
 
     def step(t: int, start: int, stop: int, states: list[Node]) -> list[Node]:
         h = states[0]
@@ -149,8 +157,8 @@ def gru_gradient(
     to_new = (1 - z) * (1 - n * n)
     begun = before(y, h, steps)
     to_gates = _side_by_side((to_new * m * r * (1 - r), (begun - n) * z * (1 - z), to_new * r))
-    da: list[Any] = [None] * steps.count
-    dh: list[Any] = [None] * steps.count
+    da: list[Any] = [None] * steps.length
+    dh: list[Any] = [None] * steps.length
 
     def step(t: int, start: int, stop: int, states: list[Node]) -> list[Node]:
         d = dh[t] = rows_of(gy, start, stop) + states[0]
@@ -171,7 +179,7 @@ def rnn(x: Node, b: Node | None, h: Node, w: Node, squash: str, steps: Steps) ->
     """The states of all rows. squash: "tanh" or "relu"."""
     rows = x if b is None else x + b
     recur = transposed(w)
-    made: list[Any] = [None] * steps.count
+    made: list[Any] = [None] * steps.length
 
     def step(t: int, start: int, stop: int, states: list[Node]) -> list[Node]:
         a = rows_of(rows, start, stop) + states[0].matmul(recur)
@@ -185,7 +193,7 @@ def rnn(x: Node, b: Node | None, h: Node, w: Node, squash: str, steps: Steps) ->
 def rnn_gradient(gy: Node, gh: Node, y: Node, w: Node, squash: str, steps: Steps) -> tuple[Node, Node]:
     """Gradients of x and of h."""
     slopes = 1 - y * y if squash == "tanh" else y.gt(0).where(constant(1, y.dtype), 0)
-    da: list[Any] = [None] * steps.count
+    da: list[Any] = [None] * steps.length
 
     def step(t: int, start: int, stop: int, states: list[Node]) -> list[Node]:
         da[t] = (rows_of(gy, start, stop) + states[0]) * rows_of(slopes, start, stop)

@@ -9,7 +9,7 @@ either way. What cells compute is in recurrent_cells.py, what the primitives mea
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import cache
 from typing import Any
 
@@ -27,10 +27,9 @@ from .planner import Planner
 from .recurrent_cells import CELLS, Cell, Site
 from .target import lanes
 
-# Sequences of each worker from which on they are what the workers share.
-ROWS = 4
-# float32 multiply-adds a nanosecond of one core, roughly: for shares of work.
-_RATE = 50.0
+# Roughly, for shares of work: float32 multiply-adds a nanosecond of one core, nanoseconds to read a number of the packed
+# weight from the second cache, and nanoseconds of a step more where all workers wait for one another.
+_RATE, _READ, _BARRIER = 50.0, 0.05, 3000.0
 
 
 def _across(columns: int, gates: int, kind: str) -> int:
@@ -41,7 +40,7 @@ def _across(columns: int, gates: int, kind: str) -> int:
 def _height(vectors: int) -> int:
     """Rows of a tile of so many vectors: its sums, a row of vectors and a factor stay in registers."""
     registers = 32 if lanes() == 16 else 16
-    return min(10, (registers - 1 - vectors) // vectors)
+    return min(8, (registers - 1 - vectors) // vectors)
 
 
 # ---------------------------------------------------------------- the packed weight
@@ -132,7 +131,7 @@ class _Walk:
         self.b: Builder = body.b
         self.cell, self.across = cell, across
         self.type = microkernel.vector(kind)
-        self.table, self.packed, *self.pointers = body.pointers
+        self.table, self.packed, scratch, *self.pointers = body.pointers
         self.first, self.last, batch, self.hidden, self.stride, panels, by_rows = body.numbers
         b, by_rows = self.b, by_rows.ne(0)
         zero = b.i64(0)
@@ -140,6 +139,7 @@ class _Walk:
         self.rows = b.share(batch, part, parts)
         part, parts = (b.select(by_rows, y, x) for x, y in ((body.worker, zero), (body.workers, b.i64(1))))
         self.panels = b.share(panels, part, parts)
+        self.batch, self.scratch, self.worker = batch, scratch, body.worker
 
     def step(self, index: Value) -> tuple[Value, Value]:
         """(first row, rows) of a step; of the one before the first for index 0."""
@@ -167,30 +167,45 @@ class _Walk:
                     emit(height, start)
 
     def product(
-        self, height: int, start: Sequence[Sequence[Value]], pointers: Sequence[Value], panel: Value, terms: Value
+        self, pointers: Sequence[Value], panel: Value, terms: Value, vectors: int
     ) -> list[list[Value]]:
-        vectors = len(start[0])
-        weights = self.b.at(self.packed, panel * terms * (vectors * self.type.lanes), self.type)
-        return microkernel.dot_tile(
-            self.b, self.type, [list(row) for row in start], pointers, lambda span: span(self.b.i64(0), terms, weights)
+        """The products of rows of `terms` numbers with a panel."""
+        b, type = self.b, self.type
+        start = [[b.constant(0, type)] * vectors for _ in pointers]
+        weights = b.at(self.packed, panel * terms * (vectors * type.lanes), type)
+        return microkernel.dot_tile(b, type, start, pointers, lambda span: span(b.i64(0), terms, weights))
+
+    def fetch(self, memory: Any, sites: Sequence[Site], rows: Iterable[Value]) -> None:
+        """Ask for what a step's cells will touch while its product is computed: no machine foresees it, since a row of
+        several gates often fills a page."""
+        for row in rows:
+            for name, gates in memory.streams.items():
+                for site in sites:
+                    site.ahead(getattr(memory, name), row, gates)
+
+    def sums(self, vectors: int, r: Value) -> Value:
+        """Where this worker keeps the product of a row with a panel. Rows of results are often so far apart that they
+        would displace one another in the first cache."""
+        return self.b.at(
+            self.scratch, (self.worker * self.batch + r) * (vectors * self.type.lanes), self.type
         )
 
 
 def _forward(body: Body, cell: Cell, kind: str, across: int) -> None:
     w = _Walk(body, cell, kind, across)
     b = w.b
-    memory = cell.forward(w.pointers)
+    memory, vectors = cell.forward(w.pointers), cell.gates * across
     with b.loop(w.first, w.last) as s:
         (before, known), (start, count) = w.step(s), w.step(s + 1)
         high = w.up_to(count)
 
         def row_of(r: Value) -> Value:
-            return start + r * w.stride  # noqa: B023
+            return start + r * w.stride
 
         def begun(r: Value, states: Value, first: Value) -> Value:
             """The row of a sequence's state before this step."""
-            here = r.lt(known)  # noqa: B023
-            row = b.select(here, before + r * w.stride, r)  # noqa: B023
+            here = r.lt(known)
+            row = b.select(here, before + r * w.stride, r)
             return b.at(b.select(here, states, first), row * w.hidden, w.type)
 
         with b.loop(*w.panels) as panel:
@@ -198,15 +213,18 @@ def _forward(body: Body, cell: Cell, kind: str, across: int) -> None:
 
             def tile(height: int, r: Value) -> None:
                 rows = [r + i for i in range(height)]
-                first = [memory.start(sites, row_of(row)) for row in rows]  # noqa: B023
-                pointers = [begun(row, memory.y, memory.h) for row in rows]  # noqa: B023
-                for row, sums in zip(rows, w.product(height, first, pointers, panel, w.hidden)):  # noqa: B023
-                    memory.keep(sites, row_of(row), sums)  # noqa: B023
+                pointers = [begun(row, memory.y, memory.h) for row in rows]
+                w.fetch(memory, sites, map(row_of, rows))
+                for row, sums in zip(rows, w.product(pointers, panel, w.hidden, vectors)):
+                    for v, total in enumerate(sums):
+                        b.store(total, w.sums(vectors, row), v * w.type.lanes)
 
-            w.tiles(high, cell.gates * across, tile)
+            w.tiles(high, vectors, tile)
             with b.loop(w.rows[0], high) as r:
-                for site in sites:
-                    memory.finish(site, row_of(r), r, begun)
+                for u, site in enumerate(sites):
+                    places = [(g * across + u) * w.type.lanes for g in range(cell.gates)]
+                    sums = [b.load(w.sums(vectors, r), w.type, place) for place in places]
+                    memory.finish(site, sums, row_of(r), r, begun)
 
 
 def _backward(body: Body, cell: Cell, kind: str, across: int) -> None:
@@ -219,8 +237,8 @@ def _backward(body: Body, cell: Cell, kind: str, across: int) -> None:
         (before, known), (start, count), (after, begin) = (w.step(s + i) for i in range(3))
 
         def begun(r: Value, states: Value, first: Value) -> Value:
-            here = r.lt(begin)  # noqa: B023
-            row = b.select(here, after + r * w.stride, r)  # noqa: B023
+            here = r.lt(begin)
+            row = b.select(here, after + r * w.stride, r)
             return b.at(b.select(here, states, first), row * w.hidden, w.type)
 
         with b.loop(*w.panels) as panel:
@@ -228,10 +246,10 @@ def _backward(body: Body, cell: Cell, kind: str, across: int) -> None:
 
             def tile(height: int, r: Value) -> None:
                 rows = [r + i for i in range(height)]
-                first = [memory.start(sites, row) for row in rows]  # noqa: B023
-                pointers = [b.at(memory.d, (before + row * w.stride) * terms, w.type) for row in rows]  # noqa: B023
-                for row, sums in zip(rows, w.product(height, first, pointers, panel, terms)):  # noqa: B023
-                    memory.keep(sites, row, sums)  # noqa: B023
+                w.fetch(memory, sites, [start + row * w.stride for row in rows])
+                pointers = [b.at(memory.d, (before + row * w.stride) * terms, w.type) for row in rows]
+                for row, sums in zip(rows, w.product(pointers, panel, terms, across)):
+                    memory.keep(sites, row, sums)
 
             w.tiles(w.up_to(known), across, tile)
             with b.loop(w.rows[0], w.up_to(count)) as r:
@@ -243,7 +261,7 @@ def _backward(body: Body, cell: Cell, kind: str, across: int) -> None:
 def _kernel(name: str, backward: bool, kind: str, across: int) -> Kernel:
     cell = CELLS[name]
     write = _backward if backward else _forward
-    pointers = 2 + (cell.backward if backward else cell.forward).pointers
+    pointers = 3 + (cell.backward if backward else cell.forward).pointers
 
     def emit(body: Body, module: object) -> None:
         write(body, cell, kind, across)
@@ -262,6 +280,15 @@ def _table(planner: Planner, steps: Steps) -> Pointer:
     return Pointer(planner.buffer(node))
 
 
+def _by_rows(batch: int, size: int, most: int, workers: int) -> bool:
+    """Whether to share sequences, rather than hidden columns of a weight of so many numbers among `most` workers."""
+
+    def step(rows: int) -> float:
+        return max(rows / _RATE, _READ) * size
+
+    return step(-(-batch // workers)) <= step(batch) / most + _BARRIER
+
+
 def _calls(
     planner: Planner, node: Node, name: str, steps: Steps, weight: Node, inputs: Sequence[Node]
 ) -> list[Call] | None:
@@ -273,22 +300,23 @@ def _calls(
     hidden, workers = weight.shape[1], planner.workers
     results = planner.several(node) if isinstance(node.dtype, tuple) else [planner.buffer(node)]
     pack, packed, across = _pack(backward, cell.gates, hidden, kind, planner.memory(weight))
+    type = microkernel.vector(kind)
+    panels = _panels(hidden, across, type)
+    scratch = Buffer(0 if backward else workers * steps.batch * cell.gates * across * type.lanes * type.bytes)
     pointers = (
-        _table(planner, steps.turned if backward else steps), packed, *map(planner.memory, inputs),
-        *map(Pointer, results),
+        _table(planner, steps.turned if backward else steps), packed, Pointer(scratch),
+        *map(planner.memory, inputs), *map(Pointer, results),
     )  # fmt: skip
-    read = tuple(dict.fromkeys(p.buffer for p in pointers if p.buffer not in results))
-    by_rows = workers == 1 or steps.batch >= ROWS * workers
-    count = steps.count + backward
+    written = (*results, scratch)
+    read = tuple(dict.fromkeys(p.buffer for p in pointers if p.buffer not in written))
+    by_rows = _by_rows(steps.batch, weight.numel * type.bytes // 4, min(workers, panels), workers)
+    count = steps.length + backward
     spans = [(0, count)] if by_rows else [(t, t + 1) for t in range(count)]
-    panels = _panels(hidden, across, microkernel.vector(kind))
     work = steps.total * weight.numel / (_RATE if kind == "f32" else _RATE / 2) / len(spans)
     made = [pack]
     for first, last in spans:
         numbers = (first, last, steps.batch, hidden, steps.stride, panels, int(by_rows))
-        made.append(
-            Call(_kernel(name, backward, kind, across), pointers, numbers, read, tuple(results), work=work)
-        )
+        made.append(Call(_kernel(name, backward, kind, across), pointers, numbers, read, written, work=work))
     return made
 
 

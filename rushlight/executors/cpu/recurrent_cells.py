@@ -1,8 +1,9 @@
 """The arithmetic of recurrent cells, one vector of hidden columns of one sequence at a time, between products.
 
-A cell has a forward and a backward half. Each holds the pointers of its kernel by name and says with what the sums of a
-product begin (`start`), where they go (`keep`), and what is done with them (`finish`). recurrence.py walks
-through time and makes the products; gates are named as in PyTorch's documentation.
+A cell has a forward and a backward half, which hold the pointers of their kernels by name. `finish` of the forward half takes
+the product of a step, a vector a gate; that of the backward half finds it where `keep` has put it. `streams` are the rows of all
+steps that it touches, with how many gates side by side. recurrence.py walks through time and makes the products;
+gates are named as in PyTorch's documentation.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, ClassVar, NamedTuple
 
-from .emit import Builder, Type, Value
+from .emit import I32, Builder, Type, Value
 from .exponentials import sigmoid, tanh
 
 
@@ -38,6 +39,13 @@ class Site(NamedTuple):
         """Its vector in a row that is given by its address."""
         return self.b.load_masked(self.b.at(row, self.column, self.type), self.type, self.mask)
 
+    def ahead(self, pointer: Value, row: Value, gates: int = 1) -> None:
+        """Fetch what will be needed after the next product."""
+        for gate in range(gates):
+            address = self.at(pointer, row, gates, gate)
+            b = self.b
+            b.call("llvm.prefetch.p0", None, address, *(b.constant(n, I32) for n in (0, 3, 1)))
+
     def number(self, x: float) -> Value:
         return self.b.constant(x, self.type)
 
@@ -51,22 +59,16 @@ Begun = Callable[[Value, Value, Value], Value]
 
 class LSTMForward:
     pointers: ClassVar[int] = 7
+    streams: ClassVar[dict[str, int]] = {"x": 4, "gates": 4, "cells": 1, "y": 1}
 
     def __init__(self, pointers: Sequence[Value]) -> None:
         self.x, self.bias, self.h, self.c, self.y, self.gates, self.cells = pointers
 
-    def start(self, sites: Sequence[Site], row: Value) -> list[Value]:
-        (s,) = sites
-        return [s.load(self.x, row, 4, k) + s.load(self.bias, 0, 4, k) for k in range(4)]
-
-    def keep(self, sites: Sequence[Site], row: Value, sums: Sequence[Value]) -> None:
-        for k, total in enumerate(sums):
-            sites[0].store(total, self.gates, row, 4, k)
-
-    def finish(self, s: Site, row: Value, r: Value, begun: Begun) -> None:
+    def finish(self, s: Site, sums: Sequence[Value], row: Value, r: Value, begun: Begun) -> None:
         b = s.b
-        i, f, o = (sigmoid(b, s.load(self.gates, row, 4, k)) for k in (0, 1, 3))
-        g = tanh(b, s.load(self.gates, row, 4, 2))
+        a = [x + (s.load(self.x, row, 4, k) + s.load(self.bias, 0, 4, k)) for k, x in enumerate(sums)]
+        i, f, o = (sigmoid(b, a[k]) for k in (0, 1, 3))
+        g = tanh(b, a[2])
         c = f * s.begun(begun(r, self.cells, self.c)) + i * g
         for k, value in enumerate((i, f, g, o)):
             s.store(value, self.gates, row, 4, k)
@@ -76,12 +78,10 @@ class LSTMForward:
 
 class LSTMBackward:
     pointers: ClassVar[int] = 9
+    streams: ClassVar[dict[str, int]] = {"gy": 1, "gates": 4, "cells": 1, "d": 4}
 
     def __init__(self, pointers: Sequence[Value]) -> None:
         self.gy, self.gh, self.gc, self.gates, self.cells, self.c, self.d, self.dh, self.dc = pointers
-
-    def start(self, sites: Sequence[Site], r: Value) -> list[Value]:
-        return [s.number(0) for s in sites]
 
     def keep(self, sites: Sequence[Site], r: Value, sums: Sequence[Value]) -> None:
         for s, total in zip(sites, sums):
@@ -109,42 +109,33 @@ class GRUForward:
     """Kept side by side: r, z, n, and the recurrent part of n."""
 
     pointers: ClassVar[int] = 5
+    streams: ClassVar[dict[str, int]] = {"x": 3, "gates": 4, "y": 1}
 
     def __init__(self, pointers: Sequence[Value]) -> None:
         self.x, self.bias, self.h, self.y, self.gates = pointers
 
-    def start(self, sites: Sequence[Site], row: Value) -> list[Value]:
-        (s,) = sites
-        both = [s.load(self.x, row, 3, k) + s.load(self.bias, 0, 4, k) for k in range(2)]
-        return [*both, s.load(self.bias, 0, 4, 3)]
-
-    def keep(self, sites: Sequence[Site], row: Value, sums: Sequence[Value]) -> None:
-        for k, total in zip((0, 1, 3), sums):
-            sites[0].store(total, self.gates, row, 4, k)
-
-    def finish(self, s: Site, row: Value, r: Value, begun: Begun) -> None:
+    def finish(self, s: Site, sums: Sequence[Value], row: Value, r: Value, begun: Begun) -> None:
         b = s.b
-        reset, z = (sigmoid(b, s.load(self.gates, row, 4, k)) for k in range(2))
-        inward = s.load(self.x, row, 3, 2) + s.load(self.bias, 0, 4, 2)
-        n = tanh(b, inward + reset * s.load(self.gates, row, 4, 3))
-        for k, value in enumerate((reset, z, n)):
+        inward = [s.load(self.x, row, 3, k) + s.load(self.bias, 0, 4, k) for k in range(3)]
+        reset, z = (sigmoid(b, sums[k] + inward[k]) for k in range(2))
+        m = sums[2] + s.load(self.bias, 0, 4, 3)
+        n = tanh(b, inward[2] + reset * m)
+        for k, value in enumerate((reset, z, n, m)):
             s.store(value, self.gates, row, 4, k)
         s.store(n + z * (s.begun(begun(r, self.y, self.h)) - n), self.y, row)
 
 
 class GRUBackward:
     pointers: ClassVar[int] = 8
+    streams: ClassVar[dict[str, int]] = {"gy": 1, "y": 1, "gates": 4, "inward": 3, "d": 3}
 
     def __init__(self, pointers: Sequence[Value]) -> None:
         self.gy, self.gh, self.y, self.gates, self.h, self.inward, self.d, self.dh = pointers
 
-    def start(self, sites: Sequence[Site], r: Value) -> list[Value]:
-        """What reaches the state before past the gates stands there already."""
-        return [s.load(self.dh, r) for s in sites]
-
     def keep(self, sites: Sequence[Site], r: Value, sums: Sequence[Value]) -> None:
+        """What reaches the state before past the gates stands there already."""
         for s, total in zip(sites, sums):
-            s.store(total, self.dh, r)
+            s.store(s.load(self.dh, r) + total, self.dh, r)
 
     def finish(self, s: Site, row: Value, r: Value, later: Value, begun: Begun) -> None:
         reset, z, n, m = (s.load(self.gates, row, 4, k) for k in range(4))
@@ -165,31 +156,23 @@ class GRUBackward:
 class PlainForward:
     pointers: ClassVar[int] = 4
     squash: ClassVar[str]
+    streams: ClassVar[dict[str, int]] = {"x": 1, "y": 1}
 
     def __init__(self, pointers: Sequence[Value]) -> None:
         self.x, self.bias, self.h, self.y = pointers
 
-    def start(self, sites: Sequence[Site], row: Value) -> list[Value]:
-        return [s.load(self.x, row) + s.load(self.bias, 0) for s in sites]
-
-    def keep(self, sites: Sequence[Site], row: Value, sums: Sequence[Value]) -> None:
-        for s, total in zip(sites, sums):
-            s.store(total, self.y, row)
-
-    def finish(self, s: Site, row: Value, r: Value, begun: Begun) -> None:
-        a = s.load(self.y, row)
+    def finish(self, s: Site, sums: Sequence[Value], row: Value, r: Value, begun: Begun) -> None:
+        a = sums[0] + (s.load(self.x, row) + s.load(self.bias, 0))
         s.store(tanh(s.b, a) if self.squash == "tanh" else s.b.select(a.lt(0), s.number(0), a), self.y, row)
 
 
 class PlainBackward:
     pointers: ClassVar[int] = 5
     squash: ClassVar[str]
+    streams: ClassVar[dict[str, int]] = {"gy": 1, "y": 1, "d": 1}
 
     def __init__(self, pointers: Sequence[Value]) -> None:
         self.gy, self.gh, self.y, self.d, self.dh = pointers
-
-    def start(self, sites: Sequence[Site], r: Value) -> list[Value]:
-        return [s.number(0) for s in sites]
 
     def keep(self, sites: Sequence[Site], r: Value, sums: Sequence[Value]) -> None:
         for s, total in zip(sites, sums):
