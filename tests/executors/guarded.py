@@ -128,10 +128,26 @@ def records(first, last):
                 run([root for root in roots if root.buffer is None], f"{name} {dtype}")
 
 
+def recurrent():
+    """Recurrent layers of every size, sharing sequences and sharing columns."""
+    from recurrent_graphs import CELLS, every_size, graphs
+
+    from rushlight.executors.cpu import recurrence
+
+    for by_rows in (True, False):
+        recurrence._by_rows = lambda *_: by_rows  # noqa: B023
+        for cell in CELLS:
+            for H, steps in every_size(cell, [(False, False), (True, True)]):
+                for roots in graphs(cell, H, steps):
+                    run(roots, f"{cell} {H} {steps} {by_rows}")
+
+
 if __name__ == "__main__":
     here = Path(__file__).resolve().parent
     sys.path[:0] = [str(here.parents[1]), str(here.parent), str(here.parent / "fuzz")]
     if sys.argv[1] == "records":
         records(*sys.argv[2:])
+    elif sys.argv[1] == "recurrent":
+        recurrent()
     else:
         random_graphs(*map(int, sys.argv[2:]))

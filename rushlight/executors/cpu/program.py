@@ -17,7 +17,18 @@ from ...graph.node import CONSTANT, Node
 from ...graph.registry import PICK
 from ...graph.walk import topological
 from ..reference import Program as Reference
-from . import copying, extremes, indexing, operations, ordering, recurrence, runtime, scanning, target, updating
+from . import (
+    copying,
+    extremes,
+    indexing,
+    operations,
+    ordering,
+    recurrence,
+    runtime,
+    scanning,
+    target,
+    updating,
+)
 from .graphs import copied
 from .kernel import Buffer, words
 from .memory import arena, barriers, place, spares

@@ -29,7 +29,7 @@ from .target import lanes
 
 # Roughly, for shares of work: float32 multiply-adds a nanosecond of one core, nanoseconds to read a number of the packed
 # weight from the second cache, and nanoseconds of a step more where all workers wait for one another.
-_RATE, _READ, _BARRIER = 50.0, 0.05, 3000.0
+_RATE, _READ, _BARRIER = 50.0, 0.05, 1000.0
 
 
 def _across(columns: int, gates: int, kind: str) -> int:
