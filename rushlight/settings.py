@@ -26,14 +26,31 @@ def number(name: str, default: int) -> int:
         raise ValueError(f"{name} must be a whole number, got {value!r}") from None
 
 
+def words(name: str, known: tuple[str, ...]) -> frozenset[str]:
+    """The environment variable as a set of words between commas; "1" is the first known. ValueError lists what is known."""
+    value = os.environ.get(name, "").strip().lower()
+    if value in ("", "0", "false", "no", "off"):
+        return frozenset()
+    found = {known[0] if word.strip() in ("1", "true") else word.strip() for word in value.split(",")} - {""}
+    unknown = sorted(found.difference(known))
+    if unknown:
+        raise ValueError(
+            f"{name}: {', '.join(map(repr, unknown))} cannot be shown; it takes any of {', '.join(known)}, "
+            "separated by commas"
+        )
+    return frozenset(found)
+
+
 # Run every call by itself, at once, instead of recording it: for debugging.
 EAGER = flag("RUSHLIGHT_EAGER")
 
 # Re-run the shape and dtype rules on every node before a graph is run: for debugging, and on in the tests.
 CHECK = flag("RUSHLIGHT_CHECK")
 
-# What to print of each graph before it runs: "1" or "graph".
-SHOW = os.environ.get("RUSHLIGHT_SHOW", "")
+# What to print on stderr: "graph", each graph before it runs; and of native programs, which are then prepared before their
+# first run, "kernels" (the steps, what each computes, from which of the user's lines), "memory" (the plan of the arena)
+# and "llvm" (the text of every kernel as it is compiled). "1" is "graph".
+SHOW = words("RUSHLIGHT_SHOW", ("graph", "kernels", "memory", "llvm"))
 
 # Recorded work that nothing has asked for yet is run when it holds this many results ...
 PENDING_COUNT = number("RUSHLIGHT_PENDING_COUNT", 4096)

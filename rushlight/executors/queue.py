@@ -129,7 +129,7 @@ def program_of(
     """The program of a graph, prepared unless its key was met before; `order` where it has been worked out already."""
     if settings.CHECK:
         check(order or ordered(roots))
-    if settings.SHOW:
+    if "graph" in settings.SHOW:
         print(show(roots), file=sys.stderr)
     program = _programs.get(key)
     if program is None:

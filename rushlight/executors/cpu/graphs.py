@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from ...graph.lines import are_noted, line_of
 from ...graph.node import BUFFER, CONSTANT, Node
 
 # Stands as the buffer of an input whose numbers come with each run.
@@ -26,6 +27,7 @@ def copied(
     """(order, inputs, roots) of a copy in which computed nodes, and all inputs, are placeholders."""
     given = set(inputs)
     new: dict[Node, Node] = {}
+    lines = are_noted()
     for node in order:
         if node.buffer is not None or node in given:
             new[node] = placeholder(node)
@@ -33,5 +35,9 @@ def copied(
         copy = Node(node.prim, tuple([new[s] for s in node.inputs]), node.params, node.shape, node.dtype)
         if node.prim.fallible:
             copy.line = node.line
+        elif lines:
+            line = line_of(node)
+            if line is not None:
+                copy.line = line
         new[node] = copy
     return [new[n] for n in order], [new[n] for n in inputs], [new[n] for n in roots]

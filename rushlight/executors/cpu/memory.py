@@ -60,10 +60,10 @@ def _pieces_wait(reads: set, writes: set, shares: set, read: set, written: set) 
     return any(b.whole in written or (b.whole in read and b in writes) for b in reads | writes if b.whole)
 
 
-def place(
+def lifetimes(
     calls: Sequence[Call], waits: Sequence[bool], fixed: Iterable[Buffer]
-) -> tuple[dict[Buffer, int], int]:
-    """(offset of every buffer that is not `fixed`, bytes of the arena)."""
+) -> tuple[dict[Buffer, int], dict[Buffer, int]]:
+    """The first and the last epoch in which each buffer that is not `fixed` is touched."""
     skipped = set(fixed)
     first: dict[Buffer, int] = {}
     last: dict[Buffer, int] = {}
@@ -75,6 +75,14 @@ def place(
             if buffer not in skipped:
                 first.setdefault(buffer, epoch)
                 last[buffer] = epoch
+    return first, last
+
+
+def place(
+    calls: Sequence[Call], waits: Sequence[bool], fixed: Iterable[Buffer]
+) -> tuple[dict[Buffer, int], int]:
+    """(offset of every buffer that is not `fixed`, bytes of the arena)."""
+    first, last = lifetimes(calls, waits, fixed)
     space = _Space()
     offsets: dict[Buffer, int] = {}
     alive: list[Buffer] = []
@@ -195,4 +203,4 @@ class Spares:
 
 spares = Spares()
 
-__all__ = ["Arena", "Spares", "arena", "barriers", "place", "spares"]
+__all__ = ["Arena", "Spares", "arena", "barriers", "lifetimes", "place", "spares"]

@@ -22,6 +22,7 @@ from .index import Affine, Inexpressible, Refine
 from .kernel import Buffer, Call, Pointer
 from .kinds import HALVES, kind_of
 from .loops import BLOCK, Plan, plan
+from .origins import Origins
 from .placement import inside
 from .reductions import REDUCTIONS
 from .rules import RULES
@@ -37,11 +38,16 @@ _PART = 1 << 14
 
 
 class Step(NamedTuple):
-    """Either native calls, or one node for the reference executor, with the stored nodes it is to be computed from."""
+    """Either native calls, or one node for the reference executor, with the stored nodes it is to be computed from.
+
+    computes: the nodes whose values are there afterwards. uses: the stored nodes that native calls compute them from.
+    """
 
     calls: tuple[Call, ...]
     node: Node | None = None
     reads: tuple[Node, ...] = ()
+    computes: tuple[Node, ...] = ()
+    uses: tuple[Node, ...] = ()
 
 
 class View(NamedTuple):
@@ -57,7 +63,7 @@ class Steps(NamedTuple):
 
     `roots` are the stored nodes behind the graph's roots, which may be reshaped; then so many `conditions`, truth values
     that say whether one of the graph's failed; then what is computed only because it can fail. `candidates` as in
-    updating.py.
+    updating.py. `origins`: for each node here, the places in the graph of what it stands for.
     """
 
     steps: list[Step]
@@ -65,6 +71,7 @@ class Steps(NamedTuple):
     roots: list[Node]
     conditions: int
     candidates: dict[Node, set[Node]]
+    origins: dict[Node, tuple[int, ...]]
 
 
 class Planner:
@@ -81,11 +88,11 @@ class Planner:
         found = checks.conditions(order)
         self.conditions = len(found)
         asked = [*roots, *found]
-        simple, stands = simplified(order, asked)
+        simple, stands, self.origins = simplified(order, asked)
         lost = checks.lost(simple, stands)
         if lost:
             # A rewrite has dropped what nobody reads, but has to be seen to fail.
-            simple, stands = simplified(order, [*asked, *lost])
+            simple, stands, self.origins = simplified(order, [*asked, *lost])
         self.roots = [_behind(root) for root in simple]
         self.places = {node: i for i, node in enumerate(stands.values()) if node is not None}
         self.views: dict[Node, View | None] = {}
@@ -106,7 +113,8 @@ class Planner:
         steps: list[Step] = []
         for unit in sorted(self.fusion.units, key=lambda u: (u.level, u.order)):
             steps += self._steps(unit)
-        return Steps(steps, self.buffers, self.roots, self.conditions, candidates(self.fusion.units))
+        found = candidates(self.fusion.units)
+        return Steps(steps, self.buffers, self.roots, self.conditions, found, self.origins.places)
 
     def buffer(self, node: Node) -> Buffer:
         """The memory of a stored node."""
@@ -179,7 +187,7 @@ class Planner:
 
     def _steps(self, unit: Unit) -> list[Step]:
         if unit.loops is not None:
-            return [Step(tuple(self._loops(unit)))]
+            return [Step(tuple(self._loops(unit)), computes=tuple(unit.nodes), uses=tuple(unit.reads))]
         node = unit.nodes[0]
         if node.prim.name == "pick" and node.inputs[0] in self.outputs:
             self.buffer(node)  # one of the results of the node it picks from
@@ -190,7 +198,7 @@ class Planner:
         handler = HANDLERS.get(node.prim.name)
         calls = handler(self, node) if handler is not None else None
         if calls is not None:
-            return [Step(tuple(calls))]
+            return [Step(tuple(calls), computes=(node,), uses=tuple(unit.reads))]
         fallbacks[node.prim.name] += 1
         # The reference executor makes arrays of its own, not pieces of others.
         self.inside.pop(node, None)
@@ -198,8 +206,12 @@ class Planner:
         reads = _read_below(node, unit)
         self.foreign.update((node, *reads))
         return [
-            *[Step((self._apart(source),)) for source in reads if source in self.inside],
-            Step((), node, reads),
+            *[
+                Step((self._apart(source),), computes=(source,), uses=(source,))
+                for source in reads
+                if source in self.inside
+            ],
+            Step((), node, reads, (node,)),
         ]
 
     def _apart(self, node: Node) -> Call:
@@ -308,8 +320,12 @@ class Planner:
         return Call(made.kernel, pointers, made.numbers, (buffer,), (self.buffer(node),), work=_work(loops))
 
 
-def simplified(order: Sequence[Node], roots: Sequence[Node]) -> tuple[list[Node], dict[Node, Node | None]]:
-    """(equivalent simpler roots, what stands there for each node of `order` that can fail; None for one that went)."""
+def simplified(
+    order: Sequence[Node], roots: Sequence[Node]
+) -> tuple[list[Node], dict[Node, Node | None], Origins]:
+    """Equivalent simpler roots; what stands there for each node of `order` that can fail, None for one that went; and
+    what all nodes stand for."""
+    origins = Origins(order)
     stands: dict[Node, Node | None] = {n: n for n in order if n.buffer is None and n.prim.fallible}
     passes = [(*checks.LOWER, *assembling.LOWER, *pooling.LOWER), RULES]
     if layout.has_convolutions(order):
@@ -323,9 +339,11 @@ def simplified(order: Sequence[Node], roots: Sequence[Node]) -> tuple[list[Node]
         found: dict[Node, Node] = {}
         roots = simplify(roots, rules_, found.__setitem__)
         stands = {node: found.get(stand) if stand is not None else None for node, stand in stands.items()}
+        origins.follow(found)
     found = carrying.inward(roots)
+    origins.follow(found)
     stands = {node: found.get(stand) if stand is not None else None for node, stand in stands.items()}
-    return [found[root] for root in roots], stands
+    return [found[root] for root in roots], stands, origins
 
 
 def left_to_numpy() -> list[str]:

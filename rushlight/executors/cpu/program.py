@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ctypes
 from collections.abc import Callable, Collection, Mapping, Sequence
+from functools import cached_property
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -29,6 +30,7 @@ from . import (
     target,
     updating,
 )
+from .describing import Work, described
 from .graphs import copied
 from .kernel import Buffer, words
 from .memory import arena, barriers, place, spares
@@ -92,6 +94,7 @@ class Program:
         conditions = planned.roots[len(roots) :][: planned.conditions]
         pairs = _pairs(planned, dict(zip(roots, planned.roots)), wanted)
         planned = planned._replace(steps=updating.put_last(planned.steps, planned.buffers, set(pairs)))
+        self._planned = planned
         self._assemble(planned, pairs, conditions)
         self.results = [(self._value(n), n) for n in planned.roots]
         self.conditions = [self._value(n) for n in conditions]
@@ -143,11 +146,11 @@ class Program:
 
     def _assemble(self, planned: Steps, pairs: Mapping[Buffer, Buffer], conditions: Sequence[Node]) -> None:
         calls = [call for step in planned.steps for call in step.calls]
-        waits = barriers(calls)
+        waits = self.waits = barriers(calls)
         fixed = [b for b in self._values if isinstance(b, Buffer)]
-        offsets, self.arena_size = place(calls, waits, [*fixed, ERROR])
+        self.offsets, self.arena_size = place(calls, waits, [*fixed, ERROR])
         where: dict[Buffer, tuple[int, int]] = {b: (self._values[b], 0) for b in fixed}
-        where |= {b: (_ARENA_SLOT, offset) for b, offset in offsets.items()}
+        where |= {b: (_ARENA_SLOT, offset) for b, offset in self.offsets.items()}
         where[ERROR] = (_ERROR_SLOT, 0)
         arguments = [np.array([*words(call, where), 0], np.int64) for call in calls]
         self._arguments = arguments
@@ -200,6 +203,16 @@ class Program:
                 steps.append(Stretch(at, after))
             at = after
         return steps
+
+    @cached_property
+    def work(self) -> list[Work]:
+        """What each step does, in words: those of `steps`, with a stretch's one by one."""
+        return described(self._planned, self._graph[0])
+
+    @property
+    def order(self) -> Sequence[Node]:
+        """The graph as it was recorded."""
+        return self._graph[0]
 
     def _foreign(self, node: Node, reads: Sequence[Node]) -> Foreign:
         program = Reference(*copied(topological([node], reads), reads, [node]))

@@ -10,6 +10,7 @@ from __future__ import annotations
 import ctypes
 import hashlib
 import os
+import sys
 import tempfile
 import threading
 from functools import cache
@@ -117,6 +118,9 @@ def address(name: str, text: str) -> int:
     machine = target()
     path = _path(machine, name, text)
     code = _read(path)
+    if "llvm" in settings.SHOW:
+        where = "compiled now" if code is None else f"compiled before, in {path}"
+        print(f"; rushlight: llvm: {name}, {where}\n{text}", file=sys.stderr, flush=True)
     if code is None:
         with _compiling:
             code = machine.object_code(text)

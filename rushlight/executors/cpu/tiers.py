@@ -2,7 +2,7 @@
 
 A graph that is met for the first time runs on the reference executor; when it is met again a background thread prepares
 its native program, and runs go on as before until that is ready. With RUSHLIGHT_EXECUTOR=cpu every graph is prepared before
-its first run, as after use_deterministic_algorithms(True): the two executors' last digits differ, and so would two
+its first run, as where RUSHLIGHT_SHOW is to show it, and as after use_deterministic_algorithms(True): the two executors' last digits differ, and so would two
 runs that change over at different steps. With =reference none is. RUSHLIGHT_VERIFY=1 holds the first run of every
 native program against the reference executor.
 """
@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 
 from ... import settings
+from ...graph import lines
 from ...graph.node import Node
 from .. import reference
 from ..threads import Threads
@@ -30,6 +31,11 @@ class Policy:
 
     repeatable = False
 
+
+# What of RUSHLIGHT_SHOW is about native programs.
+_NATIVE = frozenset(("kernels", "memory", "llvm"))
+if "kernels" in settings.SHOW:
+    lines.begin()
 
 # Times a graph runs on the reference executor before it is prepared.
 PATIENCE = 1
@@ -67,7 +73,7 @@ class Tiered:
 
     def _cold(self, arrays: Sequence[np.ndarray], note: Callable | None) -> list[Any]:
         self.runs += 1
-        if settings.EXECUTOR == "cpu" or settings.VERIFY or Policy.repeatable:
+        if settings.EXECUTOR == "cpu" or settings.VERIFY or Policy.repeatable or _NATIVE & settings.SHOW:
             self.prepare_now()
             if self.native is not None:
                 return self._verified(arrays) if settings.VERIFY else self.native.run(arrays, note)
@@ -98,11 +104,15 @@ class Tiered:
         if self.failed or self.graph is None or self.native is not None:
             return
         from .program import Program
+        from .showing import show
 
         order, inputs, roots = self.graph
         self.planned = Threads.count
         try:
-            self.native = Program(order, inputs, roots, self.planned, self.updates)
+            program = Program(order, inputs, roots, self.planned, self.updates)
+            if settings.SHOW:
+                show(program)
+            self.native = program
         except Exception as error:
             self.failed = True
             report(error)
