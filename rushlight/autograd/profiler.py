@@ -1,7 +1,8 @@
-"""`torch.autograd.profiler`: named ranges, and taking down when they and the primitives in them ran.
+"""`torch.autograd.profiler`: named ranges, and taking down when they and the kernels in them ran.
 
 What is recorded runs later than it is called. While a profile is taken the work that waits is done at both ends of
-every range, so its time counts in the range that asked for it. `torch.profiler` is made of this.
+every range, so its time counts in the range that asked for it; and every graph is prepared before it runs, which is an event
+of its own. An event knows the lines of the program that recorded what it computed. `torch.profiler` is made of this.
 """
 
 from __future__ import annotations
@@ -16,14 +17,15 @@ from time import perf_counter_ns
 from typing import Any
 
 from ..executors import queue
-from ..graph.node import Node
+from ..executors.ran import Ran
+from ..graph import lines
 from .profiler_util import EventList, FunctionEvent, FunctionEventAvg
 
 kineto_available = lambda: False
 
 
 class Recorder:
-    """Takes events down between `start` and `stop`. The stack is of the line that had the work done."""
+    """Takes events down between `start` and `stop`. A stack holds the line that recorded the work, then those that had it done."""
 
     def __init__(
         self, shapes: bool = False, memory: bool = False, stack: bool = False, flops: bool = False
@@ -34,6 +36,7 @@ class Recorder:
 
     def start(self) -> None:
         queue.realize()
+        lines.begin()
         _active.append(self)
         queue.observers.append(self._ran)
 
@@ -41,6 +44,7 @@ class Recorder:
         queue.realize()
         queue.observers.remove(self._ran)
         _active.remove(self)
+        lines.end()
 
     def result(self) -> EventList:
         ordered = sorted(self.events, key=lambda e: (e.start_ns, -e.end_ns))
@@ -69,24 +73,26 @@ class Recorder:
         if ranges:
             ranges[-1].append_cpu_child(event)
 
-    def _ran(self, node: Node, start: int, end: int, result: Any) -> None:
-        event = FunctionEvent(node.prim.name, start, threading.get_ident(), False)
-        event.end_ns = end
+    def _ran(self, ran: Ran, at: tuple[lines.Line, ...]) -> None:
+        event = FunctionEvent(ran.name, ran.start, threading.get_ident(), False)
+        event.end_ns = ran.end
+        event.lines, event.native, event.kernels, event.threads = at, ran.native, ran.kernels, ran.threads
+        event.bytes = ran.bytes
         if self.shapes:
-            event.input_shapes = [list(n.shape) if _single(n) else [] for n in node.inputs]
+            event.input_shapes = [list(shape) for shape in ran.shapes]
         if self.stack:
-            event.stack = [
+            event.stack = [f"{file}({number}): {ran.name}" for file, number in at]
+            event.stack += [
                 f"{f.filename}({f.lineno}): {f.name}"
                 for f in reversed(traceback.extract_stack())
                 if not _ours(f)
             ]
         if self.memory:
-            size = sum(a.nbytes for a in (result if isinstance(result, tuple) else (result,)))
-            event.cpu_memory_usage = size
+            event.cpu_memory_usage = ran.made
             for range_ in self._ranges():
-                range_.cpu_memory_usage += size
+                range_.cpu_memory_usage += ran.made
         if self.flops:
-            event.flops = flops_of(node)
+            event.flops = ran.flops
         self._nest(event)
         self.events.append(event)
 
@@ -97,21 +103,6 @@ _HERE = str(Path(__file__).resolve().parent.parent) + os.sep
 
 def _ours(frame: traceback.FrameSummary) -> bool:
     return frame.filename.startswith(_HERE)
-
-
-def _single(node: Node) -> bool:
-    return not node.shape or isinstance(node.shape[0], int)
-
-
-def flops_of(node: Node) -> int:
-    """Floating-point operations of a matrix product or convolution, two for a multiplication and its addition; else 0."""
-    name = node.prim.name
-    if name == "matmul":
-        return 2 * node.numel * node.inputs[0].shape[-1]
-    if name == "convolution":
-        weight = node.inputs[1]
-        return 2 * node.numel * (weight.numel // weight.shape[0])
-    return 0
 
 
 class record_function:
@@ -248,4 +239,4 @@ class emit_itt(_Marks):
     """Marks for Intel's profiler in PyTorch; nothing here."""
 
 
-__all__ = ["EventList", "FunctionEvent", "FunctionEventAvg", "Recorder", "emit_itt", "emit_nvtx", "flops_of", "profile", "record_function"]  # fmt: skip
+__all__ = ["EventList", "FunctionEvent", "FunctionEventAvg", "Recorder", "emit_itt", "emit_nvtx", "profile", "record_function"]  # fmt: skip

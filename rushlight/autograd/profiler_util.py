@@ -1,19 +1,27 @@
 """What a profile gives: events, their averages by name, and the table of them.
 
-Times are microseconds. An event of a named range, or of one primitive of a program that ran; names of primitives are
-rushlight's ("matmul"), not ATen's. There is one device here, so device times are zero.
+Times are microseconds. An event is a named range, a kernel of a program that ran ("matmul", "fused: add, relu"), what
+was left to NumPy ("cholesky (NumPy)"), or the preparing of a program; names are those of rushlight's primitives, not ATen's.
+There is one device here, so device times are zero.
 """
 
 from __future__ import annotations
 
 import gzip
 import json
+import os
 from collections.abc import Iterable
 from typing import Any
 
+from ..graph.lines import written
+
 
 class FunctionEvent:
-    """One range or one primitive that ran: `name`, times in us, `cpu_children`, `input_shapes`, bytes made."""
+    """One range or one kernel that ran: `name`, times in us, `cpu_children`, `input_shapes`, bytes made.
+
+    Of a kernel also `lines` (file, number) of the program, `bytes` read and written, whether it was `native`, its `kernels`
+    by symbol, and when each of its `threads` began and ended, in ns.
+    """
 
     def __init__(self, name: str, start_ns: int, thread: int, user: bool) -> None:
         self.name = self.key = name
@@ -24,8 +32,12 @@ class FunctionEvent:
         self.input_shapes: list = []
         self.stack: list[str] = []
         self.cpu_memory_usage = 0
-        self.flops = 0
+        self.flops = self.bytes = 0
         self.count = 1
+        self.lines: tuple[tuple[str, int], ...] = ()
+        self.native = True
+        self.kernels: tuple[str, ...] = ()
+        self.threads: tuple[tuple[int, int], ...] = ()
 
     device_time = device_time_total = self_device_time_total = 0.0
     cuda_time = cuda_time_total = self_cuda_time_total = 0.0
@@ -67,7 +79,8 @@ class FunctionEventAvg:
         self.count = 0
         self.cpu_time_total = self.self_cpu_time_total = 0.0
         self.cpu_memory_usage = self.self_cpu_memory_usage = 0
-        self.flops = 0
+        self.flops = self.bytes = 0
+        self.lines: dict[tuple[str, int], None] = {}
         self.input_shapes: list | None = None
         self.stack: list[str] = []
         self.is_user_annotation = False
@@ -84,9 +97,10 @@ class FunctionEventAvg:
             self.stack = event.stack
         self.count += event.count
         for name in (
-            "cpu_time_total", "self_cpu_time_total", "cpu_memory_usage", "self_cpu_memory_usage", "flops",
+            "cpu_time_total", "self_cpu_time_total", "cpu_memory_usage", "self_cpu_memory_usage", "flops", "bytes",
         ):  # fmt: skip
             setattr(self, name, getattr(self, name) + getattr(event, name))
+        self.lines.update(dict.fromkeys(event.lines))
         return self
 
     __iadd__ = add
@@ -169,7 +183,10 @@ class EventList(list):
         if shaped:
             names.append("Input Shapes")
         if self._with_flops:
-            names.append("Total MFLOPs")
+            names += ["Total MFLOPs", "GFLOP/s", "GB/s"]
+        lined = any(e.lines for e in rows)
+        if lined:
+            names.append("Source Location")
         cells = []
         for e in rows[: None if row_limit < 0 else row_limit]:
             line = [
@@ -187,6 +204,9 @@ class EventList(list):
                 line.append(_cut(str(e.input_shapes or []), max_shapes_column_width))
             if self._with_flops:
                 line.append(f"{e.flops / 1e6:.3f}" if e.flops else "--")
+                line += [_rate(e.flops, e.cpu_time_total), _rate(e.bytes, e.cpu_time_total)]
+            if lined:
+                line.append(_cut(written(e.lines), max_src_column_width))
             cells.append(line)
         ending = f"Self CPU time total: {_time(total, time_unit)}\n"
         return (f"{header}\n" if header else "") + _ruled(names, cells) + ending
@@ -222,19 +242,65 @@ class EventList(list):
 
 def write_trace(path: Any, events: Iterable[FunctionEvent], metadata: dict[str, Any]) -> None:
     """A chrome trace of the events."""
-    rows = []
-    for e in events:
-        row: dict[str, Any] = {
-            "ph": "X", "cat": "user_annotation" if e.is_user_annotation else "cpu_op", "name": e.name, "pid": 0,
-            "tid": e.thread, "ts": e.start_ns / 1000, "dur": e.cpu_time_total,
-        }  # fmt: skip
-        if e.input_shapes:
-            row["args"] = {"Input Dims": e.input_shapes}
-        rows.append(row)
-    text = json.dumps({"schemaVersion": 1, "displayTimeUnit": "ms", **metadata, "traceEvents": rows})
+    rows: list[dict[str, Any]] = []
+    callers: dict[int, None] = {}
+    others: dict[int, None] = {}
+    for number, e in enumerate(events):
+        callers[e.thread] = None
+        kind = "user_annotation" if e.is_user_annotation else "cpu_op"
+        arguments = {"Ev Idx": number, **_arguments(e)}
+        rows.append(_row(kind, e.name, e.thread, e.start_ns, e.end_ns, arguments))
+        for worker, (start, end) in enumerate(e.threads[1:], 1):
+            others[worker] = None
+            rows.append(_row("cpu_op", e.name, worker, start, end, {"Ev Idx": number}))
+    names = [_named("process_name", 0, "python"), *(_named("thread_name", t, f"thread {t}") for t in callers)]
+    names += [_named("thread_name", worker, f"rushlight-{worker}") for worker in others]
+    text = json.dumps(
+        {"schemaVersion": 1, "displayTimeUnit": "ms", **metadata, "traceEvents": [*names, *rows]}
+    )
     opened = gzip.open(path, "wt") if str(path).endswith(".gz") else open(path, "w")
     with opened as file:
         file.write(text)
+
+
+def _row(kind: str, name: str, thread: int, start: int, end: int, arguments: dict) -> dict[str, Any]:
+    return {
+        "ph": "X", "cat": kind, "name": name, "pid": os.getpid(), "tid": thread,
+        "ts": start / 1000, "dur": (end - start) / 1000, "args": arguments,
+    }  # fmt: skip
+
+
+def _named(what: str, thread: int, name: str) -> dict[str, Any]:
+    return {"ph": "M", "name": what, "pid": os.getpid(), "tid": thread, "ts": 0, "args": {"name": name}}
+
+
+def _arguments(e: FunctionEvent) -> dict[str, Any]:
+    """What a trace says of an event beside its times."""
+    found: dict[str, Any] = {}
+    if e.input_shapes:
+        found["Input Dims"] = e.input_shapes
+    if e.lines:
+        found["Lines"] = [f"{file}:{number}" for file, number in e.lines]
+    if e.stack:
+        found["Call stack"] = ";".join(e.stack)
+    if e.kernels:
+        found["Kernels"] = list(e.kernels)
+    if e.flops:
+        found |= {"Flops": e.flops, "GFLOP/s": _rate(e.flops, e.cpu_time_total)}
+    if e.bytes:
+        found |= {
+            "Bytes": e.bytes,
+            "GB/s": _rate(e.bytes, e.cpu_time_total),
+            "Executor": "cpu" if e.native else "NumPy",
+        }
+    if e.threads:
+        found["Waited us"] = (e.end_ns - e.threads[0][1]) / 1000
+    return found
+
+
+def _rate(count: int, us: float) -> str:
+    """Thousands of millions a second."""
+    return f"{count / us / 1000:.2f}" if count and us else "--"
 
 
 def _time(us: float, unit: str | None = None) -> str:

@@ -19,8 +19,8 @@ from typing import Any
 from .. import settings
 from ..autograd.modes import state
 from ..errors import CaptureError
-from ..executors import queue
 from ..executors.observing import watched
+from ..graph import lines
 from . import config
 from .arguments import Given
 from .capturing import Attempt
@@ -73,7 +73,7 @@ class Compiled:
         """The function's result, by a replay where that is possible."""
         if watched.capture is not None or stance.disabled or stance.name != "default":
             return self._by_stance(args, kwargs)
-        if settings.EAGER or queue.observers or state.anomaly:
+        if settings.EAGER or state.anomaly:
             return self.function(*args, **kwargs)
         given = Given(args, kwargs)
         try:
@@ -109,7 +109,8 @@ class Compiled:
             if kind is None:
                 kind = self.kinds[given.key] = Kind(given.objects)
             attempt = Attempt(self.function, given, self.codes, self.fullgraph)
-            result = attempt.call(args, kwargs)
+            with lines.noted():  # a replay that is profiled shows them
+                result = attempt.call(args, kwargs)
         finally:
             one_at_a_time.release()
         self._judge(kind, attempt.outcome)

@@ -17,12 +17,14 @@ from weakref import ref
 
 from .. import settings
 from ..graph.check import check
+from ..graph.lines import Line, are_noted, behind, line_of
 from ..graph.node import STAND_IN, Node
 from ..graph.show import show
 from ..graph.walk import key_of, ordered
 from .cpu import tiers
 from .cpu.memory import spares
 from .observing import watched
+from .ran import Ran
 
 # Weak references to objects with a `.node` (storages) and with `.values` (tape entries), in recording order.
 values: list = []
@@ -35,8 +37,8 @@ limit = 1 if settings.EAGER else _STRIDE
 _lock = threading.RLock()
 _programs: dict[tuple, Any] = {}
 
-# Called with (node, start, end, result) of every step while a profile is taken; times in ns of perf_counter_ns.
-observers: list[Callable] = []
+# While a profile is taken: called with what ran (ran.py), step by step, and the user's lines that asked for it.
+observers: list[Callable[[Ran, tuple[Line, ...]], Any]] = []
 
 # Replaced by the benchmarks, which measure the bookkeeping alone.
 compile_graph: Callable = tiers.compile
@@ -113,7 +115,7 @@ def _run(roots: list[Node]) -> None:
     Counters.runs += 1
     try:
         arrays = [node.buffer for node in inputs]
-        results = _observed(program, arrays, ordered(roots)) if observers else program.run(arrays)
+        results = program.run(arrays, _note(lines_of(ordered(roots)))) if observers else program.run(arrays)
     except Exception as error:
         # Nothing is lost: nodes keep their inputs, and whoever reads one of the others runs it by itself.
         _locate(error, lines_of(ordered(roots)))
@@ -163,9 +165,10 @@ def replay(
     with _lock:
         Counters.runs += 1
         try:
+            note = _note(lines) if observers else None
             if updated and isinstance(program, tiers.Tiered):
-                return program.run(arrays, sole=_sole(arrays, updated))
-            return program.run(arrays)
+                return program.run(arrays, note, _sole(arrays, updated))
+            return program.run(arrays, note)
         except Exception as error:
             _locate(error, lines)
             raise
@@ -183,18 +186,23 @@ def _sole(arrays: list, updated: Sequence[tuple[int, Any]]) -> set[int]:
 
 
 def lines_of(order: Sequence[Node]) -> dict[int, tuple[str, int]]:
-    """The user's line of each node that can fail when it is run, by its place."""
-    return {
-        place: node.line for place, node in enumerate(order) if node.prim.fallible and node.buffer is None
-    }
+    """The user's line of each node that can fail when it is run, by its place; of others too, where lines are noted."""
+    noted = are_noted()
+    lines = (
+        (place, line_of(node))
+        for place, node in enumerate(order)
+        if node.buffer is None and (noted or node.prim.fallible)
+    )
+    return {place: line for place, line in lines if line is not None}
 
 
-def _observed(program: Any, arrays: list, order: list[Node]) -> list:
-    def note(place: int, start: int, end: int, result: Any) -> None:
+def _note(lines: Mapping[int, Line]) -> Callable[[Ran], None]:
+    def note(ran: Ran) -> None:
+        at = behind(ran.places, lines)
         for observer in tuple(observers):
-            observer(order[place], start, end, result)
+            observer(ran, at)
 
-    return program.run(arrays, note)
+    return note
 
 
 def _locate(error: Exception, lines: Mapping[int, tuple[str, int]]) -> None:

@@ -12,8 +12,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..dtypes import NARROW, DType
-from ..graph.node import CONSTANT, Node
+from ..dtypes import NARROW, DType, from_numpy
+from ..graph.cost import flops
+from ..graph.node import CONSTANT, Node, stand_in
+from .ran import Ran
 
 
 class Step(NamedTuple):
@@ -26,6 +28,14 @@ class Step(NamedTuple):
     place: int  # in the order of the graph: where the node that knows the user's line is found
 
 
+class About(NamedTuple):
+    """What a step computes, for who is told of it: its primitive and parameters, and the slots that it reads."""
+
+    prim: Any
+    params: tuple
+    sources: tuple[int, ...]
+
+
 class Program:
     """One graph, ready to run on other inputs of the same shapes.
 
@@ -33,7 +43,7 @@ class Program:
     arrays in the key's order and gives an array for every root.
     """
 
-    __slots__ = ("size", "constants", "input_slots", "steps", "roots")
+    __slots__ = ("size", "constants", "input_slots", "steps", "about", "roots")
 
     def __init__(self, order: Sequence[Node], inputs: Sequence[Node], roots: Sequence[Node]) -> None:
         slot = _shared_slots(order)
@@ -41,12 +51,12 @@ class Program:
         self.constants = [(slot[n], n.buffer) for n in order if n.prim is CONSTANT]
         self.input_slots = [slot[n] for n in inputs]
         self.roots = [slot[n] for n in roots]
-        self.steps = _steps(order, slot, set(self.roots))
+        self.steps, self.about = _steps(order, slot, set(self.roots))
 
     def run(self, arrays: Sequence[np.ndarray], note: Callable | None = None) -> list[np.ndarray]:
         """The values of the roots; an error notes in `place` the node that failed.
 
-        note: called after each step with (its node's place in the graph, start, end in nanoseconds, result).
+        note: called after each step with what it did, a Ran.
         """
         slots: list[Any] = [None] * self.size
         for i, array in self.constants:
@@ -74,17 +84,36 @@ class Program:
             error.place = place  # type: ignore[attr-defined]
             raise
 
-    def _walk_noting(self, slots: list, note: Callable) -> None:
-        for step in self.steps:
+    def _walk_noting(self, slots: list, note: Callable[[Ran], Any]) -> None:
+        for step, about in zip(self.steps, self.about):
+            values = [slots[i] for i in about.sources]
             start = perf_counter_ns()
             try:
                 slots[step.target] = value = _finished(step.call(slots), step.dtype)
             except Exception as error:
                 error.place = step.place  # type: ignore[attr-defined]
                 raise
-            note(step.place, start, perf_counter_ns(), value)
+            note(_ran(about, step.place, start, perf_counter_ns(), values, value))
             for i in step.dead:
                 slots[i] = None
+
+
+def _ran(about: About, place: int, start: int, end: int, values: Sequence[Any], result: Any) -> Ran:
+    """What a profile is told of a step."""
+    made = _size(result)
+    several = isinstance(result, tuple)
+    shape = tuple(a.shape for a in result) if several else result.shape
+    # An operand of several results is one that `pick` takes one of.
+    inputs = tuple([stand_in(v.shape, from_numpy(v.dtype)) for v in values if not isinstance(v, tuple)])
+    count = 0 if len(inputs) < len(values) else flops(Node(about.prim, inputs, about.params, shape, None))
+    return Ran(
+        about.prim.name, start, end, (place,), tuple([n.shape for n in inputs]), count,
+        made + sum(map(_size, values)), made, native=False,
+    )  # fmt: skip
+
+
+def _size(value: Any) -> int:
+    return sum(map(_size, value)) if isinstance(value, tuple) else value.nbytes
 
 
 def _shared_slots(order: Sequence[Node]) -> dict[Node, int]:
@@ -99,18 +128,22 @@ def _shared_slots(order: Sequence[Node]) -> dict[Node, int]:
     return slot
 
 
-def _steps(order: Sequence[Node], slot: dict[Node, int], kept: set[int]) -> list[Step]:
+def _steps(
+    order: Sequence[Node], slot: dict[Node, int], kept: set[int]
+) -> tuple[list[Step], list[About]]:
     working = [(i, node) for i, node in enumerate(order) if node.buffer is None and slot[node] == i]
     last: dict[int, int] = {}
     for i, node in working:
         for source in node.inputs:
             last[slot[source]] = i
-    steps = []
+    steps: list[Step] = []
+    about: list[About] = []
     for i, node in working:
         sources = tuple([slot[s] for s in node.inputs])
         dead = tuple({s for s in sources if last[s] == i and s not in kept})
         steps.append(Step(_caller(node, sources), i, _numpy_dtype(node), dead, i))
-    return steps
+        about.append(About(node.prim, node.params, sources))
+    return steps, about
 
 
 def _numpy_dtype(node: Node) -> Any:

@@ -110,14 +110,17 @@ def tensorboard_trace_handler(
 
 
 class profile:
-    """Takes down named ranges, and when each primitive ran and for how long.
+    """Takes down named ranges, and when each kernel ran, for how long, and for which lines of the program.
+
+    Graphs are prepared before they run while a profile is taken ("prepare program"), so it shows native programs as later
+    runs have them; what is left to NumPy is marked so. With RUSHLIGHT_EXECUTOR=reference it shows primitives on NumPy.
 
     Args:
         activities: accepted; all work here is on the CPU.
         schedule: from step number to ProfilerAction; without it everything in the block is recorded.
         on_trace_ready: called with this object at the end of every recorded cycle.
-        record_shapes: keep the inputs' shapes. profile_memory: keep the bytes made. with_stack: keep the program's line.
-        with_flops: count operations of matrix products and convolutions.
+        record_shapes: keep the inputs' shapes. profile_memory: keep the bytes made. with_stack: keep the program's stack.
+        with_flops: show floating-point operations, and how many of them and how many bytes a second.
         acc_events: keep the events of all cycles, not of the last one.
     Source: torch.profiler.profile.
     Example:

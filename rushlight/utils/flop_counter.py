@@ -6,9 +6,9 @@ from collections import defaultdict
 from typing import Any
 
 from .. import settings
-from ..autograd.profiler import flops_of
 from ..executors import queue
-from ..graph.node import Node
+from ..executors.ran import Ran
+from ..graph.cost import contracts
 
 
 class FlopCounterMode:
@@ -29,10 +29,9 @@ class FlopCounterMode:
         self.depth, self.display = depth, display
         self.flop_counts: dict[str, dict[str, int]] = defaultdict(lambda: defaultdict(int))
 
-    def _count(self, node: Node, start: int, end: int, result: Any) -> None:
-        flops = flops_of(node)
-        if flops:
-            self.flop_counts["Global"][node.prim.name] += flops
+    def _count(self, ran: Ran, lines: tuple) -> None:
+        if ran.flops and contracts(ran.name):
+            self.flop_counts["Global"][ran.name] += ran.flops
 
     def __enter__(self) -> FlopCounterMode:
         queue.realize()

@@ -171,15 +171,20 @@ def test_alone(workers):
 @pytest.mark.parametrize("workers", [1, 2])
 def test_times(workers):
     program = Program(10)
-    times = np.zeros(12, np.int64)
+    times = np.zeros(workers * 16 + 4, np.int64)
     program.run(workers)
     start = time.perf_counter()
-    runtime.run_timed(program.table.address, 2, 10, program.slots.ctypes.data, workers, times.ctypes.data)
+    count = runtime.run_timed(
+        program.table.address, 2, 10, program.slots.ctypes.data, workers, times.ctypes.data
+    )
     end = time.perf_counter()
-    ticks = times[:8] * runtime.seconds_per_tick()
-    assert (np.diff(ticks) >= 0).all()
-    assert start - 1e-6 <= ticks[0] and ticks[-1] <= end + 1e-6
-    assert not times[8:].any()
+    assert count == workers
+    ticks = times[: workers * 16].reshape(workers, 16) * runtime.seconds_per_tick()
+    assert (np.diff(ticks) >= 0).all()  # begun, ended, begun, ...
+    assert start - 1e-6 <= ticks.min() and ticks.max() <= end + 1e-6
+    assert not times[workers * 16 :].any()
+    program.run(workers)  # no times are stored from now on
+    assert not times[workers * 16 :].any()
 
 
 def test_an_empty_table():

@@ -206,11 +206,7 @@ class Planner:
         reads = _read_below(node, unit)
         self.foreign.update((node, *reads))
         return [
-            *[
-                Step((self._apart(source),), computes=(source,), uses=(source,))
-                for source in reads
-                if source in self.inside
-            ],
+            *[Step((self._apart(source),), uses=(source,)) for source in reads if source in self.inside],
             Step((), node, reads, (node,)),
         ]
 

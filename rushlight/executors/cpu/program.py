@@ -10,6 +10,7 @@ from __future__ import annotations
 import ctypes
 from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import cached_property
+from time import perf_counter_ns
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -28,6 +29,7 @@ from . import (
     runtime,
     scanning,
     target,
+    timing,
     updating,
 )
 from .describing import Work, described
@@ -53,11 +55,12 @@ class Stretch(NamedTuple):
 
 
 class Foreign(NamedTuple):
-    """A node for the reference executor: its program, the numbers of what it reads and of its results."""
+    """A node for the reference executor: its program, the slots of what it reads and of its results; its number in `work`."""
 
     program: Reference
     reads: tuple[int, ...]
     writes: int
+    number: int
 
 
 class Program:
@@ -190,11 +193,9 @@ class Program:
     def _stretches(self, planned: Steps) -> list[Stretch | Foreign]:
         steps: list[Stretch | Foreign] = []
         at = 0
-        for step in planned.steps:
+        for number, step in enumerate(s for s in planned.steps if s.calls or s.node is not None):
             if step.node is not None:
-                steps.append(self._foreign(step.node, step.reads))
-                continue
-            if not step.calls:
+                steps.append(self._foreign(step.node, step.reads, number))
                 continue
             after = at + len(step.calls)
             if steps and isinstance(steps[-1], Stretch):
@@ -214,9 +215,9 @@ class Program:
         """The graph as it was recorded."""
         return self._graph[0]
 
-    def _foreign(self, node: Node, reads: Sequence[Node]) -> Foreign:
+    def _foreign(self, node: Node, reads: Sequence[Node], number: int) -> Foreign:
         program = Reference(*copied(topological([node], reads), reads, [node]))
-        return Foreign(program, tuple([self._values[n] for n in reads]), self._values[node])
+        return Foreign(program, tuple([self._values[n] for n in reads]), self._values[node], number)
 
     # ------------------------------------------------------------ running
 
@@ -225,7 +226,7 @@ class Program:
         self._slots = (ctypes.c_int64 * self.size)()
         self._errors = (ctypes.c_int64 * 8)()
         self._slots[_ERROR_SLOT] = ctypes.addressof(self._errors)
-        self._address = ctypes.addressof(self._slots)
+        self.slots_address = ctypes.addressof(self._slots)
         self._fixed: list[Any] = [None] * self.size
         for at, array in self.held.items():
             self._fixed[at] = array
@@ -243,7 +244,7 @@ class Program:
     ) -> list[Any]:
         """The values of the roots for these inputs; an error notes in `place` the node that failed.
 
-        sole: numbers of inputs whose arrays are this call's to overwrite.
+        sole: numbers of inputs whose arrays are this call's to overwrite. note: told of every step, see ran.py.
         """
         values, slots = self._fixed.copy(), self._slots
         slots[_ARENA_SLOT] = arena.reserve(self.arena_size)
@@ -267,17 +268,20 @@ class Program:
             else:
                 values[at], slots[at] = take(shape, dtype)
         for step in self.steps:
-            if type(step) is Stretch:
-                runtime.run(self.table.address, step.first, step.last, self._address, self.workers)
+            if isinstance(step, Stretch):
+                self._launch(step, note)
                 if self._errors[0]:
                     self._errors[0] = 0
                     raise self._error(arrays)
             else:
+                start = perf_counter_ns()
                 self._run_foreign(step, values, slots, arrays)
+                if note is not None:
+                    timing.note_numpy(self, step.number, start, note)
         if self.conditions and any(values[at].item() for at in self.conditions):
             raise self._error(arrays)
         if self.last is not None:
-            runtime.run(self.table.address, self.last.first, self.last.last, self._address, self.workers)
+            self._launch(self.last, note)
         results = [
             values[at] if shape is None or values[at].shape == shape else values[at].reshape(shape)
             for at, shape in self._found
@@ -286,6 +290,12 @@ class Program:
             return results
         left = iter(results)
         return [next(left) if n is None else tuple([next(left) for _ in range(n)]) for n in self.counts]
+
+    def _launch(self, stretch: Stretch, note: Callable | None) -> None:
+        if note is None:
+            runtime.run(self.table.address, stretch.first, stretch.last, self.slots_address, self.workers)
+        else:
+            timing.run_timed(self, stretch.first, stretch.last, note)
 
     def _run_foreign(self, step: Any, values: list, slots: Any, arrays: Sequence[np.ndarray]) -> None:
         try:

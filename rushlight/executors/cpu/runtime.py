@@ -50,7 +50,7 @@ _MASK = 128  # bytes of a set of CPUs: 1024 of them
 # The cells: what is to be run, the barrier, the lock of the callers, then one for each worker.
 _COMMAND, _BARRIER, _LOCK, _MAIL = 0, 1, 2, 3
 # The command, in words of 8 bytes.
-_TABLE, _FIRST, _LAST, _SLOTS, _WORKERS, _STOP, _CPUS, _WAIT_LOOKS, _IDLE_LOOKS = range(9)
+_TABLE, _FIRST, _LAST, _SLOTS, _WORKERS, _STOP, _CPUS, _WAIT_LOOKS, _IDLE_LOOKS, _TIMES = range(10)
 # The most workers of a pool.
 MOST = 1024
 
@@ -101,15 +101,18 @@ def run(table_address: int, first: int, last: int, slots_address: int, workers: 
 
 def run_timed(
     table_address: int, first: int, last: int, slots_address: int, workers: int, times_address: int
-) -> None:
-    """`run`, and store when worker 0 was done with each call: last-first int64 ticks of time.perf_counter's clock."""
+) -> int:
+    """`run`, and store when each worker began and ended each call: int64 (workers, last-first, 2) ticks of
+    time.perf_counter's clock. Gives how many workers there were.
+    """
     if workers > 1:
         pool = _grown(workers)
         workers = min(workers, pool.count)
         if workers > 1:
             _parallel(pool.address, table_address, first, last, slots_address, workers, times_address)
-            return
+            return workers
     _serial_timed(table_address, first, last, slots_address, times_address)
+    return 1
 
 
 def seconds_per_tick() -> float:
@@ -129,7 +132,7 @@ class Pool:
         self.threads: list[threading.Thread] = []
         self.count = 1
         natives = _natives()
-        command = (ctypes.c_int64 * 9).from_address(self.address)
+        command = (ctypes.c_int64 * 10).from_address(self.address)
         command[_CPUS] = _cpus()
         command[_WAIT_LOOKS] = round(_WAIT * natives.rate)
         command[_IDLE_LOOKS] = round(_IDLE * natives.rate)
@@ -545,13 +548,16 @@ def _programs(module: Module) -> None:
             *times,
         ):
             with b.loop(first, last) as i:
+                if times:
+                    b.store(b.call("clock", I64), times[0], (i - first) * 2)
                 _call(b, b.at(table, i * 4, I64), slots, 0, 1)
                 if times:
-                    b.store(b.call("clock", I64), times[0], i - first)
+                    b.store(b.call("clock", I64), times[0], (i - first) * 2 + 1)
 
     types = [PTR, PTR, I64, I64, PTR, I64, I64, PTR]
     with module.function("share", types, internal=True) as (b, state, *rest):
         table, first, last, slots, worker, workers, times = rest
+        timed, mine = times.ne(0), worker * (last - first)
         barrier = _cell(b, state, _BARRIER)
         step = b.convert(workers * 2, "i32")
         goal = b.variable(step)
@@ -564,13 +570,15 @@ def _programs(module: Module) -> None:
                 b.call("arrive", None, barrier, goal.value)
                 b.call("await_count", None, state, barrier, goal.value, worker, workers)
                 goal.set(goal.value + step)
+            with b.when(timed):
+                b.store(b.call("clock", I64), times, (mine + i - first) * 2)
             alone = (flags & ALONE).ne(0)
             with b.when(alone & worker.eq(0)):
                 _call(b, entry, slots, 0, 1)
             with b.when(~alone):
                 _call(b, entry, slots, worker, workers)
-            with b.when(times.ne(0)):
-                b.store(b.call("clock", I64), times, i - first)
+            with b.when(timed):
+                b.store(b.call("clock", I64), times, (mine + i - first) * 2 + 1)
         # Worker 0 waits for all; the others only say that they are done.
         b.call("sit", None, state, worker)
         b.call("arrive", None, barrier, goal.value)
@@ -591,8 +599,8 @@ def _lives(module: Module) -> None:
         table, first, last, slots, workers, times = rest
         lock = _cell(b, state, _LOCK)
         b.call("lock", None, state, lock)
-        places = (_TABLE, _FIRST, _LAST, _SLOTS, _WORKERS)
-        for place, value in zip(places, (table, first, last, slots, workers)):
+        places = (_TABLE, _FIRST, _LAST, _SLOTS, _WORKERS, _TIMES)
+        for place, value in zip(places, (table, first, last, slots, workers, times)):
             b.store(value, state, place)
         b.store(b.constant(0, I32), _cell(b, state, _BARRIER))
         roomy = ~_crowded(b, state, workers)
@@ -621,8 +629,8 @@ def _lives(module: Module) -> None:
                 first, last = b.load(state, I64, _FIRST), b.load(state, I64, _LAST)
                 workers = b.load(state, I64, _WORKERS)
                 crowded.set(_crowded(b, state, workers))
-                nothing = b.constant(0, PTR)
-                b.call("share", None, state, table, first, last, slots, worker, workers, nothing)
+                times = b.load(state, PTR, _TIMES)
+                b.call("share", None, state, table, first, last, slots, worker, workers, times)
 
     with module.function("stop", [PTR, I64], internal=True) as (b, state, count):
         b.store(b.i64(1), state, _STOP)

@@ -4,7 +4,7 @@ A graph that is met for the first time runs on the reference executor; when it i
 its native program, and runs go on as before until that is ready. With RUSHLIGHT_EXECUTOR=cpu every graph is prepared before
 its first run, as where RUSHLIGHT_SHOW is to show it, and as after use_deterministic_algorithms(True): the two executors' last digits differ, and so would two
 runs that change over at different steps. With =reference none is. RUSHLIGHT_VERIFY=1 holds the first run of every
-native program against the reference executor.
+native program against the reference executor. While a profile is taken graphs are prepared before they run, too.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from ... import settings
 from ...graph import lines
 from ...graph.node import Node
 from .. import reference
+from ..ran import PREPARING, Ran
 from ..threads import Threads
 from .graphs import copied
 
@@ -60,8 +61,7 @@ class Tiered:
     ) -> list[Any]:
         """The values of the roots; see reference.Program.run, and for `sole` program.py."""
         if note is not None:
-            # A profile names primitives, which a native program no longer has apart.
-            return self.reference.run(arrays, note)
+            return self._observed(arrays, note, sole)
         native = self.native
         if native is None:
             return self._cold(arrays, note)
@@ -80,6 +80,23 @@ class Tiered:
         elif self.runs > PATIENCE:
             self.prepare()
         return self.reference.run(arrays, note)
+
+    def _observed(self, arrays: Sequence[np.ndarray], note: Callable, sole: Collection[int]) -> list[Any]:
+        """A run that is told of step by step. It is to show what later runs do, so it is prepared first."""
+        if settings.EAGER or settings.EXECUTOR == "reference":
+            return self.reference.run(arrays, note)
+        if self.native is None or self.planned != Threads.count:
+            start = time.perf_counter_ns()
+            self.native = None
+            self.prepare_now()
+            if self.native is not None:
+                self.native.work  # noqa: B018  described here, not in a kernel's time
+            note(Ran(PREPARING, start, time.perf_counter_ns()))
+            if settings.VERIFY and self.native is not None:
+                self._verified(arrays)
+        if self.native is None:
+            return self.reference.run(arrays, note)
+        return self.native.run(arrays, note, sole)
 
     def _verified(self, arrays: Sequence[np.ndarray]) -> list[Any]:
         from .verify import verified
