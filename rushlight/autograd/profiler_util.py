@@ -13,6 +13,7 @@ import os
 from collections.abc import Iterable
 from typing import Any
 
+from ..executors.cpu.limits import known
 from ..graph.lines import written
 
 
@@ -59,6 +60,11 @@ class FunctionEvent:
     def self_cpu_memory_usage(self) -> int:
         return self.cpu_memory_usage - sum(c.cpu_memory_usage for c in self.cpu_children)
 
+    @property
+    def workers(self) -> int:
+        """How many threads a kernel ran on; 0 for what is no kernel."""
+        return len(self.threads)
+
     def append_cpu_child(self, child: FunctionEvent) -> None:
         self.cpu_children.append(child)
         child.cpu_parent = self
@@ -81,6 +87,7 @@ class FunctionEventAvg:
         self.cpu_memory_usage = self.self_cpu_memory_usage = 0
         self.flops = self.bytes = 0
         self.lines: dict[tuple[str, int], None] = {}
+        self.workers = 0
         self.input_shapes: list | None = None
         self.stack: list[str] = []
         self.is_user_annotation = False
@@ -101,6 +108,7 @@ class FunctionEventAvg:
         ):  # fmt: skip
             setattr(self, name, getattr(self, name) + getattr(event, name))
         self.lines.update(dict.fromkeys(event.lines))
+        self.workers = max(self.workers, event.workers)
         return self
 
     __iadd__ = add
@@ -184,6 +192,9 @@ class EventList(list):
             names.append("Input Shapes")
         if self._with_flops:
             names += ["Total MFLOPs", "GFLOP/s", "GB/s"]
+        limited = self._with_flops and any(_limit(e) for e in rows)
+        if limited:
+            names.append("Of Limit")
         lined = any(e.lines for e in rows)
         if lined:
             names.append("Source Location")
@@ -205,6 +216,8 @@ class EventList(list):
             if self._with_flops:
                 line.append(f"{e.flops / 1e6:.3f}" if e.flops else "--")
                 line += [_rate(e.flops, e.cpu_time_total), _rate(e.bytes, e.cpu_time_total)]
+            if limited:
+                line.append(_limit(e) or "--")
             if lined:
                 line.append(_cut(written(e.lines), max_src_column_width))
             cells.append(line)
@@ -293,9 +306,18 @@ def _arguments(e: FunctionEvent) -> dict[str, Any]:
             "GB/s": _rate(e.bytes, e.cpu_time_total),
             "Executor": "cpu" if e.native else "NumPy",
         }
+    limit = _limit(e)
+    if limit:
+        found["Of Limit"] = limit
     if e.threads:
         found["Waited us"] = (e.end_ns - e.threads[0][1]) / 1000
     return found
+
+
+def _limit(e: Any) -> str:
+    """Which part of the machine's limits a kernel reached, where `rushlight bench` has measured those."""
+    limits = known(e.workers) if e.workers else None
+    return "" if limits is None else f"{100 * limits.share(e.flops, e.bytes, e.cpu_time_total / 1e6):.0f}%"
 
 
 def _rate(count: int, us: float) -> str:

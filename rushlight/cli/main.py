@@ -37,6 +37,16 @@ def parser() -> argparse.ArgumentParser:
     one.add_argument("-m", dest="module", action="store_true", help="PROGRAM is a module's name")
     one.add_argument("program", metavar="PROGRAM")
     one.add_argument("arguments", nargs=argparse.REMAINDER)
+    one = commands.add_parser("bench", help="measure this machine, and what small workloads reach on it")
+    one.add_argument(
+        "workloads",
+        nargs="*",
+        metavar="WORKLOAD",
+        help="mlp, cnn, resnet, gpt, lstm, elementwise (default: all)",
+    )
+    one.add_argument("--compile", action="store_true", help="compile the steps with torch.compile")
+    one.add_argument("--steps", type=_positive, help="steps to time (default: two seconds of them)")
+    one.add_argument("--json", action="store_true", help="the numbers as JSON")
     commands.add_parser("doctor", help="what is installed here and what works")
     return top
 
@@ -182,6 +192,13 @@ def launch_command(options: argparse.Namespace) -> int:
     return launch(command, options.processes)
 
 
+def bench_command(options: argparse.Namespace) -> int:
+    """Measure the machine and the workloads."""
+    from .bench import bench
+
+    return bench(options.workloads, options.steps, options.compile, options.json)
+
+
 def doctor_command(options: argparse.Namespace) -> int:
     """Say what is installed."""
     from .doctor import examine
@@ -195,5 +212,6 @@ COMMANDS = {
     "evaluate": evaluate_command,
     "predict": predict_command,
     "launch": launch_command,
+    "bench": bench_command,
     "doctor": doctor_command,
 }

@@ -11,6 +11,7 @@ import rushlight as torch
 import rushlight.nn as nn
 from rushlight import settings
 from rushlight.executors import queue
+from rushlight.executors.cpu import limits, target
 from rushlight.executors.threads import Threads
 from rushlight.graph import lines
 from rushlight.profiler import ProfilerAction, ProfilerActivity, profile, record_function, schedule
@@ -126,6 +127,27 @@ def test_kernels_lines_and_shares_of_threads(two_threads, tmp_path):
     table = p.key_averages().table(sort_by="self_cpu_time_total")
     for text in ("matmul", "fused: add, relu", "GFLOP/s", "GB/s", f"test_profiler.py:{line}", "48.000"):
         assert text in table
+
+
+def test_shares_of_the_machines_limits(tmp_path, monkeypatch):
+    monkeypatch.setattr(target, "folder", lambda: tmp_path)
+    limits.known.cache_clear()
+    x = torch.randn(200, 200)
+
+    def table():
+        with profile(with_flops=True) as p:
+            (x @ x).numpy()
+        p.export_chrome_trace(tmp_path / "trace.json")
+        (event,) = kernels(p)
+        return event, p.key_averages().table(), (tmp_path / "trace.json").read_text()
+
+    event, text, trace = table()
+    assert "Of Limit" not in text + trace  # nobody has measured them
+    limits._keep(limits.Limits(event.workers, fma=1000.0, product=1.0, triad=1e9, copy=1e9, launch=1.0))
+    event, text, trace = table()
+    share = f"{100 * event.flops / 1000e9 / (event.cpu_time_total / 1e6):.0f}%"
+    assert "Of Limit" in text and share in text and f'"Of Limit": "{share}"' in trace
+    limits.known.cache_clear()
 
 
 def test_a_trace_has_the_fields_of_pytorchs(two_threads, tmp_path):

@@ -76,14 +76,15 @@ def described(planned: Steps, order: Sequence[Node]) -> list[Work]:
 
 def _work(step: Step, planned: Steps, order: Sequence[Node], at: int) -> Work:
     inside = _inside(step)
-    computing = [n for n in inside if n.prim.name not in VIEWS and n.prim.name != "pick"] or inside
-    places = {place for node in computing for place in planned.origins.get(node, ())}
-    operations = tuple(dict.fromkeys(_word(n, planned, order) for n in computing)) or ("copy",)
+    computing = [n for n in inside if n.prim.name not in VIEWS and n.prim.name != "pick"]
+    places = {place for node in computing or inside for place in planned.origins.get(node, ())}
+    operations = tuple(dict.fromkeys(_word(n, planned, order) for n in computing or inside)) or ("copy",)
+    kind = "" if len(operations) == 1 else "fused: " if computing else "copy: "
     inputs = _read(inside) if inside else step.uses
     outputs = tuple([n for n in step.computes if step.node is not None or _stored(n, planned)])
     made = sum(map(cost.size_of, outputs))
     return Work(
-        ("fused: " if len(operations) > 1 else "") + ", ".join(operations),
+        kind + ", ".join(operations),
         operations,
         tuple(sorted(places)),
         inputs,
