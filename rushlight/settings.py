@@ -5,6 +5,7 @@ A switch is one more configuration to test, so there are few. Values set by call
 """
 
 import os
+import warnings
 
 
 def flag(name: str, default: bool = False) -> bool:
@@ -41,6 +42,24 @@ def words(name: str, known: tuple[str, ...]) -> frozenset[str]:
     return frozenset(found)
 
 
+def threads(*names: str) -> int | None:
+    """The first of the environment variables that is a number of threads; a warning for one that is none.
+
+    As OpenMP has it, "4,2" means 4: numbers after the first are for threads that start threads.
+    """
+    for name in names:
+        value = os.environ.get(name, "").strip()
+        if not value:
+            continue
+        first = value.split(",")[0].strip()
+        if first.isdecimal() and int(first) > 0:
+            return int(first)
+        warnings.warn(
+            f"{name}={value!r} is ignored: a whole number of threads, at least 1, was expected", stacklevel=2
+        )
+    return None
+
+
 # Run every call by itself, at once, instead of recording it: for debugging.
 EAGER = flag("RUSHLIGHT_EAGER")
 
@@ -64,6 +83,9 @@ PROGRAMS = number("RUSHLIGHT_PROGRAMS", 2048)
 # Which executor runs graphs on the CPU. "auto": a graph met for the first time runs on the reference executor while
 # the cpu executor prepares it. "cpu": always prepared first, and then run. "reference": NumPy alone.
 EXECUTOR = os.environ.get("RUSHLIGHT_EXECUTOR", "auto")
+
+# How many threads an operation may use, until set_num_threads says otherwise. Default: one for each CPU.
+NUM_THREADS = threads("RUSHLIGHT_NUM_THREADS", "OMP_NUM_THREADS")
 
 # Hold every newly prepared program of the cpu executor against the reference before its result is trusted.
 VERIFY = flag("RUSHLIGHT_VERIFY")

@@ -20,6 +20,13 @@ _OWN_END = 3.0
 _AFTER_TERM = 5.0
 
 
+_THREADS = frozenset(("OMP_NUM_THREADS", "RUSHLIGHT_NUM_THREADS"))
+_ONE_THREAD = (
+    "Setting OMP_NUM_THREADS environment variable for each process to be 1 in default, to avoid your system being "
+    "overloaded, please further tune the variable for optimal performance in your application as needed."
+)
+
+
 def free_port() -> int:
     """A port that nobody listens at just now."""
     with socket.create_server(("127.0.0.1", 0)) as server:
@@ -35,12 +42,13 @@ def environment_of(
     port: int,
     base: Mapping[str, str],
 ) -> dict[str, str]:
-    """What a process finds in its environment; `base` is the launcher's own."""
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    threads = str(max(1, cores // processes))
+    """What a process finds in its environment; `base` is the launcher's own.
+
+    Where several share the machine each gets one thread, unless OMP_NUM_THREADS says otherwise.
+    """
+    threads = {} if processes == 1 else {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
     return {
-        "OMP_NUM_THREADS": threads,
-        "OPENBLAS_NUM_THREADS": threads,
+        **threads,
         **base,
         "RANK": str(node_rank * processes + local_rank),
         "LOCAL_RANK": str(local_rank),
@@ -74,6 +82,8 @@ def launch(
         if nodes > 1:
             raise ValueError("launch: several nodes need a port, the same for all")
         port = free_port()
+    if processes > 1 and not _THREADS.intersection(os.environ):
+        print(_ONE_THREAD, file=sys.stderr, flush=True)
     started: list[subprocess.Popen] = []
 
     def pass_on(number: int, frame: Any) -> None:

@@ -1,6 +1,7 @@
 """How a process learns its rank and where to meet, and the launcher that tells it."""
 
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -8,12 +9,13 @@ import time
 from datetime import timedelta
 
 import pytest
-from rank_processes import environment
+from rank_processes import ROOT, environment
 
 import rushlight.distributed as dist
 from rushlight.distributed.launching import environment_of, launch, python_command
 from rushlight.distributed.rendezvous import meet, of_launcher, of_slurm
 from rushlight.distributed.run import parse_args
+from rushlight.executors.threads import cpus
 
 NAMES = ("RANK", "WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT", "PMI_RANK", "PMI_SIZE")
 SECOND = timedelta(seconds=1)
@@ -106,6 +108,33 @@ def test_what_a_started_process_is_told():
     told = environment_of(1, 2, 3, 2, "host", 29500, {"HOME": "/h", "OMP_NUM_THREADS": "7", "RANK": "9"})
     assert (told["RANK"], told["LOCAL_RANK"], told["WORLD_SIZE"]) == ("5", "1", "6")
     assert (told["MASTER_ADDR"], told["MASTER_PORT"], told["OMP_NUM_THREADS"]) == ("host", "29500", "7")
+
+
+def test_processes_of_one_machine_have_one_thread_each():
+    told = environment_of(0, 2, 1, 0, "host", 1, {"HOME": "/h"})
+    assert (told["OMP_NUM_THREADS"], told["OPENBLAS_NUM_THREADS"]) == ("1", "1")
+    alone = environment_of(0, 1, 3, 0, "host", 1, {"HOME": "/h"})
+    assert "OMP_NUM_THREADS" not in alone  # the only one on its machine
+
+
+@pytest.mark.parametrize("given", [{}, {"OMP_NUM_THREADS": "3"}, {"RUSHLIGHT_NUM_THREADS": "4"}])
+@pytest.mark.parametrize("processes", [1, 2])
+def test_launchers_say_so(tmp_path, given, processes):
+    program = tmp_path / "program.py"
+    program.write_text("import rushlight as torch\nprint('threads', torch.get_num_threads(), flush=True)\n")
+    base = {k: v for k, v in os.environ.items() if not k.endswith("_NUM_THREADS")}
+    told = subprocess.run(
+        [sys.executable, "-m", "rushlight", "launch", "-n", str(processes), str(program)],
+        env={**base, **given, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        timeout=90,
+    )
+    assert told.returncode == 0
+    said = "Setting OMP_NUM_THREADS environment variable for each process to be 1" in told.stderr
+    assert said == (processes == 2 and not given)
+    wanted = next(iter(given.values()), "1" if processes == 2 else str(cpus()))
+    assert told.stdout.split() == ["threads", wanted] * processes
 
 
 def test_launch(tmp_path):

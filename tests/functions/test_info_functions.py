@@ -1,8 +1,15 @@
 """Limits of dtypes, questions about tensors, switches, checks."""
 
+import os
+import subprocess
+import sys
+import warnings
+
 import pytest
 
 import rushlight as torch
+from rushlight import settings
+from rushlight.executors.threads import cpus
 
 
 def test_limits():
@@ -94,3 +101,55 @@ def test_numbers_that_could_be_symbols():
     assert torch.sym_max(1, 2) == 2 and torch.sym_min(1, 2) == 1 and torch.sym_not(True) is False
     assert torch.sym_int(2.7) == 2 and torch.sym_float(2) == 2.0 and torch.sym_sum([1, 2]) == 3
     assert torch.sym_ite(False, 1, 2) == 2 and torch.sym_sqrt(4) == 2
+
+
+@pytest.mark.parametrize(
+    ("given", "threads", "warned"),
+    [
+        ({"OMP_NUM_THREADS": "3"}, 3, ""),
+        ({"OMP_NUM_THREADS": " 5,2 "}, 5, ""),
+        ({"OMP_NUM_THREADS": "3", "RUSHLIGHT_NUM_THREADS": "7"}, 7, ""),
+        (
+            {"OMP_NUM_THREADS": "4", "RUSHLIGHT_NUM_THREADS": "many"},
+            4,
+            "RUSHLIGHT_NUM_THREADS='many' is ignored",
+        ),
+        ({"OMP_NUM_THREADS": "0"}, None, "OMP_NUM_THREADS='0' is ignored: a whole number of threads"),
+        ({"OMP_NUM_THREADS": "-2"}, None, "OMP_NUM_THREADS='-2' is ignored"),
+        ({"OMP_NUM_THREADS": "1.5"}, None, "OMP_NUM_THREADS='1.5' is ignored"),
+        ({"OMP_NUM_THREADS": ""}, None, ""),
+        ({}, None, ""),
+    ],
+)
+def test_threads_of_the_environment(monkeypatch, given, threads, warned):
+    for name in ("OMP_NUM_THREADS", "RUSHLIGHT_NUM_THREADS"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in given.items():
+        monkeypatch.setenv(name, value)
+    with warnings.catch_warnings(record=True) as seen:
+        warnings.simplefilter("always")
+        assert settings.threads("RUSHLIGHT_NUM_THREADS", "OMP_NUM_THREADS") == threads
+    assert [str(w.message).startswith(warned) for w in seen] == [True] * bool(warned)
+
+
+def test_threads_at_start_and_later():
+    program = (
+        "import rushlight as torch\n"
+        "a = torch.get_num_threads(); torch.set_num_threads(2); b = torch.get_num_threads()\n"
+        "x = torch.ones(2000, 50)\n"
+        "print(a, b, (x * 2).sum().item(), (x * 2).sum().item(), torch.get_num_interop_threads())\n"
+    )
+    base = {k: v for k, v in os.environ.items() if not k.endswith("_NUM_THREADS")}
+    found = subprocess.run(
+        [sys.executable, "-c", program],
+        env={**base, "OMP_NUM_THREADS": "3", "RUSHLIGHT_EXECUTOR": "cpu"},
+        capture_output=True, text=True, timeout=90,
+    )  # fmt: skip
+    assert found.stderr == ""
+    assert found.stdout.split() == ["3", "2", "200000.0", "200000.0", str(cpus())]
+    found = subprocess.run(
+        [sys.executable, "-c", "import rushlight"],
+        env={**base, "OMP_NUM_THREADS": "no"},
+        capture_output=True, text=True, timeout=90,
+    )  # fmt: skip
+    assert found.returncode == 0 and "OMP_NUM_THREADS='no' is ignored" in found.stderr

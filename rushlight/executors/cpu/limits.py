@@ -66,8 +66,14 @@ def measure(threads: int, seconds: float = 0.5) -> Limits:
     )
     before = known(threads)
     if before is not None:
-        best = Limits(*map(max, zip(before, found)))
-        found = best._replace(launch=min(before.launch, found.launch))
+        found = Limits(
+            threads,
+            max(before.fma, found.fma),
+            max(before.product, found.product),
+            max(before.triad, found.triad),
+            max(before.copy, found.copy),
+            min(before.launch, found.launch),
+        )
     _keep(found)
     return found
 

@@ -24,7 +24,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..threads import Threads
+from ..threads import Threads, cpus
 from .emit import I1, I32, I64, PTR, U8, Builder, Module, Value
 from .target import address, target
 
@@ -133,7 +133,7 @@ class Pool:
         self.count = 1
         natives = _natives()
         command = (ctypes.c_int64 * 10).from_address(self.address)
-        command[_CPUS] = _cpus()
+        command[_CPUS] = cpus()
         command[_WAIT_LOOKS] = round(_WAIT * natives.rate)
         command[_IDLE_LOOKS] = round(_IDLE * natives.rate)
         for cell in (_BARRIER, _LOCK):
@@ -161,10 +161,6 @@ class Pool:
         end = time.monotonic() + seconds
         for thread in self.threads:
             thread.join(max(0.0, end - time.monotonic()))
-
-
-def _cpus() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _work(memory: Any, address: int, worker: int) -> None:
