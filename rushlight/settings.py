@@ -90,5 +90,9 @@ NUM_THREADS = threads("RUSHLIGHT_NUM_THREADS", "OMP_NUM_THREADS")
 # Hold every newly prepared program of the cpu executor against the reference before its result is trusted.
 VERIFY = flag("RUSHLIGHT_VERIFY")
 
+# Whether 3x3 convolutions may take Winograd's form: about twice as fast, with about twice the direct form's rounding error
+# (cpu/winograd.py states it).
+WINOGRAD = flag("RUSHLIGHT_WINOGRAD", True)
+
 # Folder of compiled code; "off" keeps none. Default: rushlight in the user's cache folder.
 CACHE = os.environ.get("RUSHLIGHT_CACHE", "")

@@ -4,6 +4,7 @@ As a program (test_between_guards starts it) it runs random shapes; a stray read
 """
 
 import ctypes
+import os
 import random
 import subprocess
 import sys
@@ -18,6 +19,7 @@ if __name__ == "__main__":
 
 from guarded import Region
 
+from rushlight import settings
 from rushlight.executors.cpu import convolution, target, winograd
 from rushlight.executors.cpu.geometry import Shape
 from rushlight.executors.cpu.kernel import Buffer, Pointer, words
@@ -190,9 +192,28 @@ def test_winograd_is_meant_and_can_be_turned_off(form, monkeypatch):
         c.kernel.name for c in calls_of(form, shape, *made(np.random.default_rng(0), shape), 2)[0]
     ]
     assert any(name.startswith("winograd") for name in names())
-    monkeypatch.setattr(convolution, "WINOGRAD", False)
+    monkeypatch.setattr(settings, "WINOGRAD", False)
     assert not any(name.startswith("winograd") for name in names())
     check(form, shape, 2)
+
+
+def test_the_environment_turns_winograd_off():
+    program = (
+        "import rushlight as torch\n"
+        "x, w = torch.randn(2, 32, 20, 20), torch.randn(64, 32, 3, 3)\n"
+        "torch.nn.functional.conv2d(x, w, padding=1).sum().item()\n"
+    )
+
+    def shown(**given):
+        kept = {k: v for k, v in os.environ.items() if k != "RUSHLIGHT_WINOGRAD"}
+        return subprocess.run(
+            [sys.executable, "-c", program], env={**kept, "RUSHLIGHT_SHOW": "kernels", **given},
+            capture_output=True, text=True, timeout=120, check=True,
+        ).stderr  # fmt: skip
+
+    assert "  winograd" in shown() and "  winograd" in shown(RUSHLIGHT_WINOGRAD="1")
+    without = shown(RUSHLIGHT_WINOGRAD="0")
+    assert "winograd" not in without and "  convolution_f32" in without
 
 
 @pytest.mark.parametrize("form", FORMS)

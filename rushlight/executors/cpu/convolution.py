@@ -6,13 +6,11 @@ work, or None where no kernel does.
 
 from __future__ import annotations
 
+from ... import settings
 from . import correlation, winograd, winograd_weight, woven
 from . import weight_gradient as weights
 from .geometry import Shape
 from .kernel import Call, Pointer
-
-# Whether 3x3 convolutions may take Winograd's form: faster, with about twice the direct form's rounding error.
-WINOGRAD = True
 
 
 def forward(
@@ -21,7 +19,7 @@ def forward(
     """y = x correlated with w, plus bias (one number an output channel) where it is given."""
     if not shape.sound:
         return None
-    if WINOGRAD and winograd.suits(shape, winograd.FIXED):
+    if settings.WINOGRAD and winograd.suits(shape, winograd.FIXED):
         return winograd.forward(shape, x, w, y, workers, bias)
     if woven.suits(shape):
         return woven.forward(shape, x, w, y, workers, bias)
@@ -32,7 +30,7 @@ def input_gradient(shape: Shape, dy: Pointer, w: Pointer, dx: Pointer, workers: 
     """dx from dy, the gradient of y."""
     if not shape.sound:
         return None
-    if WINOGRAD and winograd.suits(shape, winograd.FIXED):
+    if settings.WINOGRAD and winograd.suits(shape, winograd.FIXED):
         return winograd.input_gradient(shape, dy, w, dx, workers)
     if woven.suits(shape):
         return woven.input_gradient(shape, dy, w, dx, workers)
@@ -43,7 +41,7 @@ def weight_gradient(shape: Shape, x: Pointer, dy: Pointer, dw: Pointer, workers:
     """dw from x and dy, the gradient of y."""
     if not shape.sound:
         return None
-    if WINOGRAD and winograd.suits(shape, winograd.FIXED_SUMS):
+    if settings.WINOGRAD and winograd.suits(shape, winograd.FIXED_SUMS):
         return winograd_weight.weight_gradient(shape, x, dy, dw, workers)
     if woven.suits(shape):
         return woven.weight_gradient(shape, x, dy, dw, workers)

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from ... import settings
 from ...graph.node import Node
 from ...graph.registry import CONTRACTION
 from ..reference import Program as Reference
@@ -126,7 +127,7 @@ def _nudged(step: Any, prim: Any, rng: np.random.Generator) -> Any:
         return step
     call = step.call
     whole = prim.kind == CONTRACTION
-    factor = _WINOGRAD if prim.name == "convolution" else 1
+    factor = _WINOGRAD if prim.name == "convolution" and settings.WINOGRAD else 1
     return step._replace(call=lambda slots: _nudge(call(slots), rng, whole, factor))
 
 
