@@ -128,9 +128,7 @@ def _shared_slots(order: Sequence[Node]) -> dict[Node, int]:
     return slot
 
 
-def _steps(
-    order: Sequence[Node], slot: dict[Node, int], kept: set[int]
-) -> tuple[list[Step], list[About]]:
+def _steps(order: Sequence[Node], slot: dict[Node, int], kept: set[int]) -> tuple[list[Step], list[About]]:
     working = [(i, node) for i, node in enumerate(order) if node.buffer is None and slot[node] == i]
     last: dict[int, int] = {}
     for i, node in working:

@@ -73,11 +73,17 @@ def _attention_gradient(node: Node) -> int:
     return 2 * _pairs(q, k, node.params[0]) * (3 * q.shape[-1] + 2 * v.shape[-1])
 
 
+def _recurrence(node: Node) -> int:
+    """Every row's product with the recurrent weight, or with the weight turned; the cells' own arithmetic is far less."""
+    return 2 * node.inputs[0].shape[0] * node.inputs[-1].numel
+
+
 RULES: dict[str, Callable[[Node], int]] = {
     "matmul": _matmul,
     "convolution": _convolution,
     "attention": _attention,
     "attention_gradient": _attention_gradient,
+    **dict.fromkeys(("lstm", "gru", "rnn", "lstm_gradient", "gru_gradient", "rnn_gradient"), _recurrence),
 }
 
 __all__ = ["RULES", "contracts", "flops", "size_of"]

@@ -40,7 +40,7 @@ def begin() -> None:
     """Note the line of every node made from now on, until `end`."""
     with _lock:
         _Noting.count += 1
-        Node.params = _Noting(_slot)  # type: ignore[attr-defined]
+        Node.params = _Noting(_slot)  # type: ignore[misc, assignment]
 
 
 def end() -> None:
@@ -48,7 +48,7 @@ def end() -> None:
     with _lock:
         _Noting.count -= 1
         if not _Noting.count:
-            Node.params = _slot  # type: ignore[attr-defined]
+            Node.params = _slot  # type: ignore[misc]
 
 
 @contextmanager

@@ -193,6 +193,17 @@ def test_flops_by_definition():
     assert cost.flops(full) == 2 * 2 * 30 * 7
 
 
+def test_recurrent_layers_count_their_products(prepared):
+    layer = nn.LSTM(8, 16)
+    x = torch.randn(5, 3, 8)
+    queue.realize()
+    prepared.clear()
+    layer(x)[0].sum().backward()
+    queue.realize()
+    work = by_name(prepared[0])
+    assert work["lstm"].flops == work["lstm backward"].flops == 2 * (5 * 3) * (64 * 16)
+
+
 def test_a_transposed_convolution_counts_its_direct_form():
     x = torch.randn(1, 4, 8, 8)
     weight = torch.randn(4, 3, 2, 2)

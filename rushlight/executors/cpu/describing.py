@@ -24,6 +24,9 @@ _NAMES = {
     "attention_rows_first": "attention",
     "attention_gradient": "attention backward",
     "attention_gradient_rows_first": "attention backward",
+    "lstm_gradient": "lstm backward",
+    "gru_gradient": "gru backward",
+    "rnn_gradient": "rnn backward",
     "iota": "arange",
     "unslice": "pad",
 }

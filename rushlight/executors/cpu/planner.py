@@ -13,8 +13,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from ...graph.node import BUFFER, CONSTANT, PRIMITIVES, Node
-from ...graph.rewrite import simplify
-from . import assembling, assembly, carrying, checks, layout, pooling, rules
+from . import assembling, assembly, checks, layout, pooling
 from .expression import COLUMNS, MAP, MOVEMENTS, ROWS, Expr, Loops, Sink
 from .fusion import FEW_ROWS, VIEWS, Fusion, Unit, domain
 from .handling import HANDLERS, STRIDED, handler
@@ -22,10 +21,9 @@ from .index import Affine, Inexpressible, Refine
 from .kernel import Buffer, Call, Pointer
 from .kinds import HALVES, kind_of
 from .loops import BLOCK, Plan, plan
-from .origins import Origins
 from .placement import inside
 from .reductions import REDUCTIONS
-from .rules import RULES
+from .simplification import simplified
 from .updating import candidates
 
 # What ran on the reference executor in the middle of native programs, by primitive: for `rushlight doctor`.
@@ -314,32 +312,6 @@ class Planner:
         self.buffers[total] = self.buffer(node)
         pointers = tuple(Pointer(self.buffer(n)) for n in made.operands)
         return Call(made.kernel, pointers, made.numbers, (buffer,), (self.buffer(node),), work=_work(loops))
-
-
-def simplified(
-    order: Sequence[Node], roots: Sequence[Node]
-) -> tuple[list[Node], dict[Node, Node | None], Origins]:
-    """Equivalent simpler roots; what stands there for each node of `order` that can fail, None for one that went; and
-    what all nodes stand for."""
-    origins = Origins(order)
-    stands: dict[Node, Node | None] = {n: n for n in order if n.buffer is None and n.prim.fallible}
-    passes = [(*checks.LOWER, *assembling.LOWER, *pooling.LOWER), RULES]
-    if layout.has_convolutions(order):
-        # Gradients are recognized before any permutation has moved.
-        lower = (*checks.LOWER, *layout.LOWER, *assembling.LOWER, *pooling.LOWER)
-        sink = (*layout.SINK, *carrying.SINK)
-        passes = [rules.FIRST, lower, (*rules.FIRST, *sink), RULES]
-    if any(node.prim.name == "attention" for node in order):
-        passes = [rules.FIRST, layout.HEADS, *passes]
-    for rules_ in passes:
-        found: dict[Node, Node] = {}
-        roots = simplify(roots, rules_, found.__setitem__)
-        stands = {node: found.get(stand) if stand is not None else None for node, stand in stands.items()}
-        origins.follow(found)
-    found = carrying.inward(roots)
-    origins.follow(found)
-    stands = {node: found.get(stand) if stand is not None else None for node, stand in stands.items()}
-    return [found[root] for root in roots], stands, origins
 
 
 def left_to_numpy() -> list[str]:
