@@ -5,7 +5,7 @@ from agreement import agree
 from hypothesis import HealthCheck, given, settings
 from random_graphs import graph, graphs
 
-from rushlight.executors.cpu import fusion, loops, planner, rules, target
+from rushlight.executors.cpu import fusion, loops, planner, rules, simplification, target
 from rushlight.executors.cpu.fusion import Fusion
 
 relaxed = settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
@@ -45,12 +45,12 @@ def check_some(first, count=25):
 
 @pytest.mark.parametrize("left_out", range(len(rules.RULES)), ids=[rule.name for rule in rules.RULES])
 def test_without_a_rule(monkeypatch, left_out):
-    monkeypatch.setattr(planner, "RULES", tuple(r for i, r in enumerate(rules.RULES) if i != left_out))
+    monkeypatch.setattr(simplification, "RULES", tuple(r for i, r in enumerate(rules.RULES) if i != left_out))
     check_some(1000)
 
 
 def test_without_rules(monkeypatch):
-    monkeypatch.setattr(planner, "RULES", ())
+    monkeypatch.setattr(simplification, "RULES", ())
     check_some(1000)
 
 
