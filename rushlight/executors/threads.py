@@ -6,14 +6,11 @@ import os
 
 from .. import settings
 
-
-def cpus() -> int:
-    """How many CPUs this process may run on."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+CORES: int = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 class Threads:
     """`count` inside one operation, `between` independent ones; both may be changed at any time."""
 
-    count: int = settings.NUM_THREADS or cpus()
-    between: int = cpus()
+    count: int = settings.NUM_THREADS or CORES
+    between: int = CORES

@@ -15,7 +15,7 @@ import rushlight.distributed as dist
 from rushlight.distributed.launching import environment_of, launch, python_command
 from rushlight.distributed.rendezvous import meet, of_launcher, of_slurm
 from rushlight.distributed.run import parse_args
-from rushlight.executors.threads import cpus
+from rushlight.executors.threads import CORES
 
 NAMES = ("RANK", "WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT", "PMI_RANK", "PMI_SIZE")
 SECOND = timedelta(seconds=1)
@@ -133,7 +133,7 @@ def test_launchers_say_so(tmp_path, given, processes):
     assert told.returncode == 0
     said = "Setting OMP_NUM_THREADS environment variable for each process to be 1" in told.stderr
     assert said == (processes == 2 and not given)
-    wanted = next(iter(given.values()), "1" if processes == 2 else str(cpus()))
+    wanted = next(iter(given.values()), "1" if processes == 2 else str(CORES))
     assert told.stdout.split() == ["threads", wanted] * processes
 
 

@@ -9,7 +9,7 @@ import pytest
 
 import rushlight as torch
 from rushlight import settings
-from rushlight.executors.threads import cpus
+from rushlight.executors.threads import CORES
 
 
 def test_limits():
@@ -146,7 +146,7 @@ def test_threads_at_start_and_later():
         capture_output=True, text=True, timeout=90,
     )  # fmt: skip
     assert found.stderr == ""
-    assert found.stdout.split() == ["3", "2", "200000.0", "200000.0", str(cpus())]
+    assert found.stdout.split() == ["3", "2", "200000.0", "200000.0", str(CORES)]
     found = subprocess.run(
         [sys.executable, "-c", "import rushlight"],
         env={**base, "OMP_NUM_THREADS": "no"},

@@ -157,10 +157,11 @@ class Program:
         where[ERROR] = (_ERROR_SLOT, 0)
         arguments = [np.array([*words(call, where), 0], np.int64) for call in calls]
         self._arguments = arguments
-        entries = []
-        for call, wait, given in zip(calls, waits, arguments):
-            entry = target.address(call.kernel.name, call.kernel.text)
-            entries.append((entry, given.ctypes.data, int(wait) | 2 * call.alone))
+        known = target.addresses({call.kernel.name: call.kernel.text for call in calls})
+        entries = [
+            (known[call.kernel.name], given.ctypes.data, int(wait) | 2 * call.alone)
+            for call, wait, given in zip(calls, waits, arguments)
+        ]
         self.table = runtime.Table(entries)
         self.calls = calls
         first = self._take_updates(planned, pairs, waits, conditions)

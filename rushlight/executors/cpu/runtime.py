@@ -24,7 +24,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..threads import Threads, cpus
+from ..threads import CORES, Threads
 from .emit import I1, I32, I64, PTR, U8, Builder, Module, Value
 from .target import address, target
 
@@ -133,7 +133,7 @@ class Pool:
         self.count = 1
         natives = _natives()
         command = (ctypes.c_int64 * 10).from_address(self.address)
-        command[_CPUS] = cpus()
+        command[_CPUS] = CORES
         command[_WAIT_LOOKS] = round(_WAIT * natives.rate)
         command[_IDLE_LOOKS] = round(_IDLE * natives.rate)
         for cell in (_BARRIER, _LOCK):

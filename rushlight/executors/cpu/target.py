@@ -1,4 +1,4 @@
-"""LLVM: from a module's text to machine code that can be called, for the CPU this runs on.
+"""Machine code that can be called: compiled, kept, loaded.
 
 `address(name, text)` gives the address of function `name`. Code is made once: its object is kept in memory and, named by
 a hash of the text, the CPU and the library versions, in a folder on disk (`RUSHLIGHT_CACHE`), so a later process loads
@@ -13,11 +13,14 @@ import os
 import sys
 import tempfile
 import threading
+from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 from ... import settings
+from ..threads import CORES
+from .compiling import Machine, object_codes
 
 _MAGIC = b"rushlight object 1\n"
 _DIGEST = 32
@@ -34,37 +37,12 @@ class Counters:
     loaded = 0
 
 
-class _Target:
-    """The machine: one LLVM target and one engine that holds all code of the process."""
+class _Target(Machine):
+    """The machine, and the engine that holds all code of the process."""
 
     def __init__(self) -> None:
-        import llvmlite
-        import llvmlite.binding as llvm
-
-        llvm.initialize_native_target()
-        llvm.initialize_native_asmprinter()
-        self.llvm = llvm
-        self.triple = llvm.get_process_triple()
-        self.cpu = llvm.get_host_cpu_name()
-        self.features = llvm.get_host_cpu_features()
-        make = llvm.Target.from_triple(self.triple).create_target_machine
-        self.machine = make(cpu=self.cpu, features=self.features.flatten(), opt=2, jit=True)
-        self.layout = str(self.machine.target_data)
-        self.engine = llvm.create_mcjit_compiler(llvm.parse_assembly(""), self.machine)
-        self.identity = "|".join([llvmlite.__version__, self.triple, self.cpu, self.features.flatten()])
-
-    def object_code(self, text: str) -> bytes:
-        llvm = self.llvm
-        module = llvm.parse_assembly(text)
-        module.triple, module.data_layout = self.triple, self.layout
-        module.verify()
-        options = llvm.create_pipeline_tuning_options(speed_level=2)
-        # Kernels are written in vectors of the right width; LLVM is to keep them as they are.
-        options.loop_vectorization = options.slp_vectorization = False
-        options.loop_unrolling = False
-        builder = llvm.create_pass_builder(self.machine, options)
-        builder.getModulePassManager().run(module, builder)
-        return self.machine.emit_object(module)
+        super().__init__()
+        self.engine = self.llvm.create_mcjit_compiler(self.llvm.parse_assembly(""), self.target())
 
     def load(self, code: bytes, name: str) -> int:
         self.engine.add_object_file(self.llvm.ObjectFileRef.from_data(code))
@@ -111,28 +89,40 @@ def lanes() -> int:
 
 def address(name: str, text: str) -> int:
     """The address of function `name`, defined in the LLVM module `text`; names are unique to a text."""
-    with _lock:
-        found = _loaded.get(name)
-        if found is not None:
-            return found
-    machine = target()
-    path = _path(machine, name, text)
-    code = _read(path)
+    return addresses({name: text})[name]
+
+
+def addresses(texts: Mapping[str, str]) -> dict[str, int]:
+    """The addresses of functions, each given with the module that defines it; what has to be compiled is at once."""
+    new = [name for name in texts if name not in _loaded]
+    if new:
+        machine = target()
+        codes = _objects(machine, {name: texts[name] for name in new})
+        with _lock:
+            for name, code in codes.items():
+                if name not in _loaded:
+                    _loaded[name] = machine.load(code, name)
+    return {name: _loaded[name] for name in texts}
+
+
+def _objects(machine: _Target, texts: dict[str, str]) -> dict[str, bytes]:
+    """Object code by name, from the folder or made and put there."""
+    paths = {name: _path(machine, name, text) for name, text in texts.items()}
+    found = {name: code for name, path in paths.items() if (code := _read(path)) is not None}
     if "llvm" in settings.SHOW:
-        where = "compiled now" if code is None else f"compiled before, in {path}"
-        print(f"; rushlight: llvm: {name}, {where}\n{text}", file=sys.stderr, flush=True)
-    if code is None:
+        for name, text in texts.items():
+            where = f"compiled before, in {paths[name]}" if name in found else "compiled now"
+            print(f"; rushlight: llvm: {name}, {where}\n{text}", file=sys.stderr, flush=True)
+    Counters.loaded += len(found)
+    missing = [name for name in texts if name not in found]
+    if missing:
         with _compiling:
-            code = machine.object_code(text)
-        Counters.compiled += 1
-        _write(path, code)
-    else:
-        Counters.loaded += 1
-    with _lock:
-        found = _loaded.get(name)
-        if found is None:
-            found = _loaded[name] = machine.load(code, name)
-        return found
+            made = object_codes(machine, [texts[name] for name in missing], CORES)
+        Counters.compiled += len(missing)
+        for name, code in zip(missing, made):
+            _write(paths[name], code)
+            found[name] = code
+    return found
 
 
 def available(name: str) -> bool:
