@@ -20,7 +20,7 @@ if __name__ == "__main__":
 from guarded import Region
 
 from rushlight import settings
-from rushlight.executors.cpu import convolution, target, winograd
+from rushlight.executors.cpu import convolution, kernel, target, winograd
 from rushlight.executors.cpu.geometry import Shape
 from rushlight.executors.cpu.kernel import Buffer, Pointer, words
 
@@ -178,6 +178,18 @@ def test_narrower_vectors(name, form, lanes, monkeypatch):
         pytest.skip("wider than this CPU's")
     monkeypatch.setattr(target, "lanes", lambda: lanes)
     check(form, SHAPES[name], 2, bias=True)
+
+
+def test_the_name_of_a_kernel_says_all_that_is_constant_in_it(monkeypatch):
+    texts = {}
+    for shape in SHAPES.values():
+        arrays = made(np.random.default_rng(0), shape)
+        for form in FORMS:
+            monkeypatch.setattr(kernel, "_named", {})
+            for call in calls_of(form, shape, *arrays, 2)[0]:
+                for (name, *_), found in kernel._named.items():
+                    assert texts.setdefault(name, found.text) == found.text
+                assert call.kernel in kernel._named.values()
 
 
 @pytest.mark.parametrize("name", [name for name in SHAPES if name.startswith("winograd")])

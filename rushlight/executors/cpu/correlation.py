@@ -19,7 +19,7 @@ from . import bands, microkernel
 from .bands import Axis, Band, Image, Place
 from .emit import I64, Module, Type, Value
 from .geometry import Shape
-from .kernel import Body, Buffer, Call, Pointer, kernel
+from .kernel import Body, Buffer, Call, Pointer, named
 from .packing import first_column, forward_layout, pack, turned_layout
 
 
@@ -138,7 +138,7 @@ def correlate(
     def write(body: Body, module: Module) -> None:
         Correlation(body, shape.kind, gradient, biased).write(inner)
 
-    work = kernel(f"{key}{'_bias' if biased else ''}", 4 + biased, len(numbers), write)
+    work = named(f"{key}{'_bias' if biased else ''}", 4 + biased, len(numbers), write)
     scratch = Pointer(Buffer(numbers.scratch_bytes * workers, "convolution band"))
     pointers = (source, packed, to, scratch) if bias is None else (source, packed, to, scratch, bias)
     reads = tuple(p.buffer for p in pointers if p not in (to, scratch))

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import NamedTuple
 
+from . import target
 from .emit import I64, PTR, Builder, Module, Value
 
 
@@ -98,6 +99,18 @@ def kernel(prefix: str, pointers: int, numbers: int, write: Callable[[Body, Modu
     text = module.text()
     name = f"{prefix}_{hashlib.sha256(text.encode()).hexdigest()[:20]}"
     return Kernel(name, text.replace("@name@", name), pointers, numbers)
+
+
+def named(name: str, pointers: int, numbers: int, write: Callable[[Body, Module], None]) -> Kernel:
+    """`kernel` where the name says all that is constant in what `write` emits, so that it is written once."""
+    key = name, pointers, numbers, target.lanes()
+    found = _named.get(key)
+    if found is None:
+        found = _named[key] = kernel(name, pointers, numbers, write)
+    return found
+
+
+_named: dict[tuple, Kernel] = {}
 
 
 def words(call: Call, slots: dict[Buffer, tuple[int, int]]) -> Sequence[int]:

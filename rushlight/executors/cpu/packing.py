@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 from . import microkernel, shuffles
 from .emit import I64, Builder, Type, Value
 from .geometry import Shape
-from .kernel import Body, Buffer, Call, Pointer, kernel
+from .kernel import Body, Buffer, Call, Pointer, named
 
 
 class Layout(NamedTuple):
@@ -66,7 +66,7 @@ def pack(layout: Layout, kind: str, weight: Pointer) -> tuple[Call, Pointer]:
     packed = Buffer(count * type.bytes, "packed weight")
     to = Pointer(packed)
     way = _way(layout, type)
-    work = kernel(
+    work = named(
         f"pack_{kind}_{layout.vectors}_{way}",
         2,
         len(layout),

@@ -14,7 +14,7 @@ from . import bands, microkernel, shuffles
 from .bands import Axis, Band, Image, Place
 from .emit import I64, Builder, Type, Value
 from .geometry import Shape
-from .kernel import Body, Buffer, Call, Pointer, kernel
+from .kernel import Body, Buffer, Call, Pointer, named
 from .packing import first_column
 
 
@@ -124,7 +124,7 @@ def correlate(
     )  # fmt: skip
     partial = Pointer(Buffer(parts * size * shape.bytes, "weight gradient sums"))
     scratch = Pointer(Buffer(workers * numbers.scratch_bytes, "convolution band"))
-    work = kernel(key, 4, len(numbers), lambda body, _: Correlation(body, shape.kind).write(inner))
+    work = named(key, 4, len(numbers), lambda body, _: Correlation(body, shape.kind).write(inner))
     reads, writes = (x.buffer, dy.buffer), (partial.buffer, scratch.buffer)
     return [
         Call(work, (x, dy, partial, scratch), tuple(numbers), reads, writes, work=shape.operations / 100),
@@ -266,7 +266,7 @@ def gather(sums: Sums, kind: str, vectors: int, from_: Pointer, dw: Pointer) -> 
     square = sums.taps * sums.inner >= microkernel.vector(kind).lanes
     write = _gather_squares if square else _gather_columns
     name = f"convolution_weight_{'squares' if square else 'columns'}_{kind}_{vectors}"
-    work = kernel(name, 2, len(sums), lambda body, _: write(body, kind, vectors))
+    work = named(name, 2, len(sums), lambda body, _: write(body, kind, vectors))
     return Call(work, (from_, dw), tuple(sums), (from_.buffer,), (dw.buffer,), work=from_.buffer.size / 4)
 
 

@@ -20,7 +20,7 @@ from . import winograd_transforms as transforms
 from .bands import Image
 from .emit import I64, PTR, Builder, Type, Value
 from .geometry import Shape
-from .kernel import Body, Buffer, Call, Pointer, kernel
+from .kernel import Body, Buffer, Call, Pointer, named
 from .winograd_filter import PLANES, forward_square, transformed, turned_row
 from .winograd_filter import plane as filter_plane
 
@@ -143,7 +143,7 @@ def _convolve(
         writer.write_few(turned) if few else writer.write()
 
     way = f"_few{'_turned' if turned else ''}" if few else ""
-    work = kernel(f"winograd{way}_{vectors}{'_bias' if biased else ''}", 4 + biased, len(numbers), write)
+    work = named(f"winograd{way}_{vectors}{'_bias' if biased else ''}", 4 + biased, len(numbers), write)
     pointers = (x, weights, y, scratch) if bias is None else (x, weights, y, scratch, bias)
     reads = tuple(p.buffer for p in pointers if p not in (y, scratch))
     length = 2 * tiles * PLANES * channels * target[2] / 80

@@ -13,7 +13,7 @@ from . import microkernel, shuffles
 from . import winograd_transforms as transforms
 from .emit import Builder, Type, Value
 from .geometry import Shape
-from .kernel import Body, Buffer, Call, Pointer, kernel
+from .kernel import Body, Buffer, Call, Pointer, named
 from .packing import first_column
 
 PLANES = 36
@@ -35,7 +35,7 @@ def transformed(shape: Shape, turned: bool, vectors: int, weight: Pointer) -> tu
     to = Pointer(buffer)
     write = _turned if turned else _forward
     name = f"winograd_filter_{'turned_' if turned else ''}{vectors}"
-    work = kernel(name, 2, 2, lambda body, _: write(body, vectors))
+    work = named(name, 2, 2, lambda body, _: write(body, vectors))
     call = Call(work, (weight, to), (inner, columns), (weight.buffer,), (buffer,), work=buffer.size / 8)
     return call, to
 

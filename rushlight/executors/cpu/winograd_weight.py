@@ -16,7 +16,7 @@ from . import winograd_transforms as transforms
 from .bands import Image
 from .emit import F32, I1, PTR, Builder, Type, Value
 from .geometry import Shape
-from .kernel import Body, Buffer, Call, Pointer, kernel
+from .kernel import Body, Buffer, Call, Pointer, named
 from .packing import first_column
 from .weight_gradient import Sums, gather
 from .winograd import GAP, SIDE, STEP, flat, pixels
@@ -79,7 +79,7 @@ def weight_gradient(shape: Shape, x: Pointer, dy: Pointer, dw: Pointer, workers:
     dy_planes = Pointer(Buffer(PLANES * dy_plane * 4 + 4 * width, "winograd planes of dy"))
     taps = Pointer(Buffer(9 * panels * rows * high * width * 4, "weight gradient sums"))
     zeros = Pointer(Buffer(4 * workers * max(c, o), "zeros"))
-    change = kernel("winograd_tiles", 5, len(Tiles._fields), lambda body, _: _Transform(body).write())
+    change = named("winograd_tiles", 5, len(Tiles._fields), lambda body, _: _Transform(body).write())
 
     def transform(first: int, here: int) -> Call:
         numbers = Tiles(  # type: ignore[call-arg]
@@ -93,7 +93,7 @@ def weight_gradient(shape: Shape, x: Pointer, dy: Pointer, dw: Pointer, workers:
 
     def multiply(name: str, write: Callable, to: Pointer, first: int, here: int) -> Call:
         numbers = Products(c, o, here, x_plane, dy_plane, rows, panels, int(first == 0))  # type: ignore[call-arg]
-        work = kernel(f"{name}_{vectors}", 3, len(numbers), lambda body, _: write(body, vectors))
+        work = named(f"{name}_{vectors}", 3, len(numbers), lambda body, _: write(body, vectors))
         reads, length = (planes.buffer, dy_planes.buffer), 2 * here * PLANES * c * o / 100
         return Call(work, (planes, dy_planes, to), tuple(numbers), reads, (to.buffer,), work=length)
 
@@ -105,7 +105,7 @@ def weight_gradient(shape: Shape, x: Pointer, dy: Pointer, dw: Pointer, workers:
         for first in range(0, tiles, count):
             here = min(count, tiles - first)
             calls += [transform(first, here), multiply("winograd_products", _multiply, sums, first, here)]
-        back = kernel(f"winograd_taps_{vectors}", 2, 2, lambda body, _: _taps(body, vectors))
+        back = named(f"winograd_taps_{vectors}", 2, 2, lambda body, _: _taps(body, vectors))
         length = sums.buffer.size / 8
         calls.append(
             Call(back, (sums, taps), (rows * high, panels), (sums.buffer,), (taps.buffer,), work=length)

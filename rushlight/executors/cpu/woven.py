@@ -16,7 +16,7 @@ from . import weight_gradient as weights
 from .bands import Axis
 from .emit import I64, Builder, Type, Value, Variable
 from .geometry import Shape
-from .kernel import Body, Buffer, Call, Pointer, kernel
+from .kernel import Body, Buffer, Call, Pointer, named
 from .weight_gradient import Sums
 
 MOST_INNER = 16
@@ -39,12 +39,11 @@ def forward(
     numbers = correlation.forward_numbers(
         shape, workers, 1, c, shape.out_channels, _chunks(shape, shape.out_channels)
     )
-    key = f"convolution_woven_{shape.kind}_{c}_{o}"
+    kernel = _written(shape, c)
+    key = f"convolution_woven_{shape.kind}_{c}_{o}_{_size(kernel)}"
     return [
         call,
-        correlation.correlate(
-            key, Woven(c, o, _written(shape, c)), False, shape, numbers, x, packed, y, workers, bias
-        ),
+        correlation.correlate(key, Woven(c, o, kernel), False, shape, numbers, x, packed, y, workers, bias),
     ]
 
 
@@ -55,8 +54,8 @@ def input_gradient(shape: Shape, dy: Pointer, w: Pointer, dx: Pointer, workers: 
     numbers = correlation.gradient_numbers(
         shape, workers, 1, o, shape.channels, _chunks(shape, shape.channels)
     )
-    key = f"convolution_input_woven_{shape.kind}_{o}_{c}"
     kernel = _written(shape, o) if shape.stride == (1, 1) else None
+    key = f"convolution_input_woven_{shape.kind}_{o}_{c}_{_size(kernel)}"
     return [
         call,
         correlation.correlate(key, Woven(o, c, kernel), True, shape, numbers, dy, packed, dx, workers, None),
@@ -76,6 +75,10 @@ def weight_gradient(shape: Shape, x: Pointer, dy: Pointer, dw: Pointer, workers:
 def _written(shape: Shape, inner: int) -> tuple[int, int] | None:
     """The kernel, if it is small enough to be a constant."""
     return shape.kernel if shape.taps * inner <= 9 else None
+
+
+def _size(kernel: tuple[int, int] | None) -> str:
+    return "any" if kernel is None else f"{kernel[0]}x{kernel[1]}"
 
 
 def _chunks(shape: Shape, channels: int) -> int:
@@ -108,7 +111,7 @@ def _pack(shape: Shape, weight: Pointer, turned: bool) -> tuple[Call, Pointer]:
             b.store(b.gather(b.at(weight, place, type), type, mask), packed, unit * type.lanes)
 
     name = f"pack_woven_{'turned_' if turned else ''}{kind}_{c}_{o}"
-    work = kernel(name, 2, 3, write)
+    work = named(name, 2, 3, write)
     return Call(
         work, (weight, to), (channels, taps, chunks), (weight.buffer,), (packed,), work=packed.size / 2
     ), to
