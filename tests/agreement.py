@@ -127,8 +127,8 @@ def agree_in_order(roots, workers, turned):
     """
     roots = list(dict.fromkeys(roots))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(programs.runtime, "Table", Table)
-        patch.setattr(programs.runtime, "run", lambda table, *more: table.run(*more, turned))
+        patch.setattr(runtime, "Table", Table)
+        patch.setattr(runtime, "run", lambda table, *more: table.run(*more, turned))
         made, arrays = native(roots, workers)
         found = outcome(lambda: made.run(arrays))
     check(expected(roots), found, roots, workers)

@@ -53,15 +53,15 @@ class Region:
 
 
 class Guards:
-    """Stands in for the arena, the spare arrays and the placing of program.py."""
+    """Stands in for the arena, the spare arrays and the placing of programs."""
 
     def __init__(self, at_end, byte):
         self.at_end, self.byte = at_end, byte
         self.arenas = {}
         self.addresses = {}
 
-    def install(self, program):
-        program.place, program.arena, program.spares = self.place, self, self
+    def install(self, program, running):
+        program.place, running.arena, running.spares = self.place, self, self
 
     def place(self, calls, waits, fixed):
         """Every buffer for itself."""
@@ -96,14 +96,14 @@ def run(roots, label):
     """Run a graph with its memory before and behind forbidden pages, and compare."""
     from agreement import check, expected, native, outcome
 
-    from rushlight.executors.cpu import program
+    from rushlight.executors.cpu import program, running
 
     print(label, flush=True)
     rng = random.Random(str(label))
     right = expected(roots)
     for at_end in (True, False):
         guards = Guards(at_end, rng.choice((0xFF, 0xAA)))  # 0xFF is NaN in every floating format
-        guards.install(program)
+        guards.install(program, running)
         made, arrays = native(roots, rng.choice((1, 2, 3, 7)))
         guarded = [guards.copied(a) for a in arrays]
         check(right, outcome(partial(made.run, guarded)), roots, made.workers)

@@ -112,7 +112,7 @@ def test_work_on_what_is_joined_is_done_in_its_parts(rng):
     after = (joined.relu() + given(rng, (5, 16))) * given(rng, (16,))
     same(after)
     program, _ = native([after])
-    assert program.arena_size == 0
+    assert program.image.arena == 0
     same(after, joined, after + joined)
     same(joined.gt(0.5).where(joined, 0.0))
 
@@ -143,7 +143,7 @@ def test_one_write_after_the_other_copies_nothing(rng):
         y = y.slice_scatter(y.slice(column) + 1.0, column)
     same(y)
     program, _ = native([y])
-    assert program.arena_size == 0
+    assert program.image.arena == 0
 
 
 def test_a_base_that_is_read_later_is_copied(rng):

@@ -120,7 +120,7 @@ def test_barriers_hold(workers):
 def test_barriers_hold_for_workers_that_sleep_at_once(workers, monkeypatch):
     monkeypatch.setattr(runtime, "_WAIT", 0.0)
     monkeypatch.setattr(runtime, "_IDLE", 0.0)
-    monkeypatch.setattr(runtime, "cpus", lambda: 8)  # not crowded: no looking either
+    monkeypatch.setattr(runtime, "CORES", 8)  # not crowded: no looking either
     runtime.reset_after_fork()
     program = Program(9)
     for _ in range(300):

@@ -22,6 +22,7 @@ def folder(tmp_path, monkeypatch):
     """An empty folder of compiled code, and a process that knows none."""
     monkeypatch.setattr(target, "folder", lambda: tmp_path)
     monkeypatch.setattr(target, "_loaded", {})
+    monkeypatch.setattr(target, "_keys", {})
     return tmp_path
 
 
@@ -51,7 +52,7 @@ def test_a_later_process_finds_them_on_disk(folder, monkeypatch):
     paths = [target._path(machine, *item) for item in first.items()]
     codes = compiling.object_codes(machine, list(first.values()), 2)
     for path, code in zip(paths, codes):
-        target._write(path, code)
+        target.write(path, code)
     assert made(first) == ({"later0": 1, "later1": 2, "later2": 3}, 0, 3)
 
 
@@ -59,10 +60,10 @@ def test_a_later_process_finds_them_on_disk(folder, monkeypatch):
 def test_a_damaged_file_is_made_again(folder, damage):
     name = f"damaged{len(damage(b'ab'))}"
     path = target._path(target.target(), name, adds(name, 7))
-    target._write(path, b"no object")
+    target.write(path, b"no object")
     path.write_bytes(damage(path.read_bytes()))
     assert made({name: adds(name, 7)}) == ({name: 8}, 1, 0)
-    assert target._read(path)
+    assert target.read(path)
 
 
 @pytest.mark.parametrize("threads", [1, 2, 5])

@@ -6,7 +6,7 @@ from agreement import Table, check, expected, outcome
 from random_graphs import graph
 
 from rushlight.executors.cpu import program as programs
-from rushlight.executors.cpu import updating
+from rushlight.executors.cpu import runtime, updating
 from rushlight.executors.cpu.graphs import copied
 from rushlight.executors.cpu.program import Program
 from rushlight.graph.walk import trace
@@ -27,8 +27,8 @@ def updated(roots, workers, turned=None):
         patch.setattr(programs, "_ALONE", 0)
         patch.setattr(updating, "LEAST_BYTES", 0)
         if turned is not None:
-            patch.setattr(programs.runtime, "Table", Table)
-            patch.setattr(programs.runtime, "run", lambda table, *more: table.run(*more, turned))
+            patch.setattr(runtime, "Table", Table)
+            patch.setattr(runtime, "run", lambda table, *more: table.run(*more, turned))
         made = Program(*copied(order, inputs, roots), workers, pairs)
         arrays = [np.array(node.buffer) for node in inputs]
         found = outcome(lambda: made.run(arrays, None, range(len(inputs))))
@@ -37,8 +37,8 @@ def updated(roots, workers, turned=None):
     if isinstance(found, Exception):
         assert not any(changed)
     else:
-        assert not any(c for j, c in enumerate(changed) if j not in made.updates.values())
-    return len(made.updates), len(pairs)
+        assert not any(c for j, c in enumerate(changed) if j not in made.image.updates.values())
+    return len(made.image.updates), len(pairs)
 
 
 @pytest.mark.parametrize("first", range(0, 300, 60))

@@ -83,11 +83,11 @@ def memory(program: Any) -> str:
     order = sorted(offsets, key=lambda b: (first[b], offsets[b]))
     numbers = {buffer: number for number, buffer in enumerate(order)}
     steps = _touched(program)
-    results = sum(prod(shape) * dtype.itemsize for _, shape, dtype in program.outputs)
-    held = sum(array.nbytes for array in program.held.values())
+    results = sum(prod(shape) * dtype.itemsize for _, shape, dtype in program.image.outputs)
+    held = sum(array.nbytes for array in program.image.held.values())
     found = [
         f"rushlight: memory: {several(len(order), 'buffer')} of {quantity(sum(b.size for b in order), 'B')} in an arena of "
-        f"{quantity(program.arena_size, 'B')}, of which at most {quantity(_peak(order, first, last), 'B')} are in use at "
+        f"{quantity(program.image.arena, 'B')}, of which at most {quantity(_peak(order, first, last), 'B')} are in use at "
         f"a time; beside it results of {quantity(results, 'B')}, constants and what is NumPy's of {quantity(held, 'B')}"
     ]
     if order:

@@ -13,7 +13,7 @@ import os
 import sys
 import tempfile
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -28,6 +28,7 @@ _DIGEST = 32
 _lock = threading.RLock()
 _compiling = threading.Lock()
 _loaded: dict[str, int] = {}
+_keys: dict[str, str] = {}  # what the object of a function is named by on disk
 
 
 class Counters:
@@ -94,40 +95,76 @@ def address(name: str, text: str) -> int:
 
 def addresses(texts: Mapping[str, str]) -> dict[str, int]:
     """The addresses of functions, each given with the module that defines it; what has to be compiled is at once."""
-    new = [name for name in texts if name not in _loaded]
+    new = missing(texts)
     if new:
         machine = target()
-        codes = _objects(machine, {name: texts[name] for name in new})
-        with _lock:
-            for name, code in codes.items():
-                if name not in _loaded:
-                    _loaded[name] = machine.load(code, name)
+        _load(machine, _objects(machine, {name: texts[name] for name in new}))
     return {name: _loaded[name] for name in texts}
+
+
+def missing(texts: Iterable[str]) -> list[str]:
+    """The functions, by name, that are not in this process."""
+    return [name for name in texts if name not in _loaded]
+
+
+def known(keys: Mapping[str, str]) -> dict[str, int] | None:
+    """The addresses of functions, given the keys of their objects; None if one has to be compiled."""
+    root = folder()
+    new = missing(keys)
+    if new and root is None:
+        return None
+    codes = {}
+    for name in new:
+        code = codes[name] = read(root / f"{keys[name]}.o")  # type: ignore[operator]
+        if code is None:
+            return None
+    if codes:
+        Counters.loaded += len(codes)
+        _keys.update({name: keys[name] for name in codes})
+        _load(target(), codes)
+    return {name: _loaded[name] for name in keys}
+
+
+def key_of(name: str) -> str:
+    """The key of the object of a function that is in this process."""
+    return _keys[name]
+
+
+def _load(machine: _Target, codes: Mapping[str, Any]) -> None:
+    with _lock:
+        for name, code in codes.items():
+            if name not in _loaded:
+                _loaded[name] = machine.load(code, name)
 
 
 def _objects(machine: _Target, texts: dict[str, str]) -> dict[str, bytes]:
     """Object code by name, from the folder or made and put there."""
     paths = {name: _path(machine, name, text) for name, text in texts.items()}
-    found = {name: code for name, path in paths.items() if (code := _read(path)) is not None}
+    found = {name: code for name, path in paths.items() if (code := read(path)) is not None}
     if "llvm" in settings.SHOW:
         for name, text in texts.items():
             where = f"compiled before, in {paths[name]}" if name in found else "compiled now"
             print(f"; rushlight: llvm: {name}, {where}\n{text}", file=sys.stderr, flush=True)
     Counters.loaded += len(found)
-    missing = [name for name in texts if name not in found]
-    if missing:
+    left = [name for name in texts if name not in found]
+    if left:
         with _compiling:
-            made = object_codes(machine, [texts[name] for name in missing], CORES)
-        Counters.compiled += len(missing)
-        for name, code in zip(missing, made):
-            _write(paths[name], code)
+            made = object_codes(machine, [texts[name] for name in left], CORES)
+        Counters.compiled += len(left)
+        for name, code in zip(left, made):
+            write(paths[name], code)
             found[name] = code
     return found
 
 
-def available(name: str) -> bool:
-    """Whether the function is in this process already."""
-    return name in _loaded
+def to_compile(texts: Mapping[str, str]) -> list[str]:
+    """Of functions and the modules that define them, the modules that neither this process nor the folder has."""
+    left = []
+    for name in missing(texts):
+        path = _path(target(), name, texts[name])
+        if path is None or not path.exists():
+            left.append(texts[name])
+    return left
 
 
 # ---------------------------------------------------------------- the folder
@@ -153,14 +190,14 @@ def _user_cache() -> Path:
 
 
 def _path(machine: _Target, name: str, text: str) -> Path | None:
+    key = _keys.get(name)
+    if key is None:
+        key = _keys[name] = hashlib.sha256(f"{machine.identity}\n{name}\n{text}".encode()).hexdigest()[:40]
     root = folder()
-    if root is None:
-        return None
-    key = hashlib.sha256(f"{machine.identity}\n{name}\n{text}".encode()).hexdigest()
-    return root / f"{key[:40]}.o"
+    return None if root is None else root / f"{key}.o"
 
 
-def _read(path: Path | None) -> bytes | None:
+def read(path: Path | None) -> bytes | None:
     """The object in the file; None when it is not there or not whole."""
     if path is None:
         return None
@@ -175,7 +212,7 @@ def _read(path: Path | None) -> bytes | None:
     return code
 
 
-def _write(path: Path | None, code: bytes) -> None:
+def write(path: Path | None, code: bytes) -> None:
     """Write aside, then rename: another process sees the whole file or none."""
     if path is None:
         return

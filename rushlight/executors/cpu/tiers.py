@@ -1,10 +1,14 @@
-"""When a graph is worth preparing: cold graphs run at once, hot ones are prepared in the background.
+"""When a graph is worth preparing: at once if that takes less time than doing without, else when it is met again.
 
-A graph that is met for the first time runs on the reference executor; when it is met again a background thread prepares
-its native program, and runs go on as before until that is ready. With RUSHLIGHT_EXECUTOR=cpu every graph is prepared before
-its first run, as where RUSHLIGHT_SHOW is to show it, and as after use_deterministic_algorithms(True): the two executors' last digits differ, and so would two
-runs that change over at different steps. With =reference none is. RUSHLIGHT_VERIFY=1 holds the first run of every
-native program against the reference executor. While a profile is taken graphs are prepared before they run, too.
+A graph that is met for the first time is prepared before it runs where that is expected to take less time than the run on
+the reference executor (costs.py): because its program is on disk (archive.py), or its kernels are, or the run is long.
+Otherwise it runs on the reference executor. When it is met again the same is asked with the time that the first run took;
+if the answer is no, a background thread prepares its native program, and runs go on as before until that is ready.
+
+With RUSHLIGHT_EXECUTOR=cpu every graph is prepared before its first run, as where RUSHLIGHT_SHOW is to show it or a profile
+is taken, and as after use_deterministic_algorithms(True): the two executors' last digits differ, and so would two runs that
+change over at different steps. With =reference none is. RUSHLIGHT_VERIFY=1 holds the first run of every native program
+against the reference executor.
 """
 
 from __future__ import annotations
@@ -24,7 +28,9 @@ from ...graph.node import Node
 from .. import reference
 from ..ran import PREPARING, Ran
 from ..threads import Threads
+from . import costs
 from .graphs import copied
+from .preparing import Preparation
 
 
 class Policy:
@@ -45,7 +51,9 @@ PATIENCE = 1
 class Tiered:
     """A graph's program: the reference executor's, and the native one once there is one."""
 
-    __slots__ = ("reference", "native", "runs", "graph", "failed", "planned", "updates", "__weakref__")
+    __slots__ = (
+        "reference", "native", "runs", "graph", "failed", "planned", "updates", "preparation", "took", "__weakref__",
+    )  # fmt: skip
 
     def __init__(self, order: Sequence[Node], inputs: Sequence[Node], roots: Sequence[Node]) -> None:
         self.reference = reference.compile(order, inputs, roots)
@@ -53,7 +61,9 @@ class Tiered:
         self.runs = 0
         self.graph: Any = None
         self.failed = False
+        self.took = 0.0  # seconds of the last run on the reference executor
         self.planned = 0  # for how many threads the native program was made
+        self.preparation: Preparation | None = None  # as far as it has come
         self.updates: tuple[tuple[int, int], ...] = ()  # roots that are new values of inputs; see program.py
 
     def run(
@@ -77,18 +87,23 @@ class Tiered:
             self.prepare_now()
             if self.native is not None:
                 return self._verified(arrays) if settings.VERIFY else self.native.run(arrays, note)
-        elif self.runs > PATIENCE:
-            self.prepare()
-        return self.reference.run(arrays, note)
+        elif 0 < self.runs <= PATIENCE + 1:
+            self._meet()
+            if self.native is not None:
+                return self.native.run(arrays, note)
+        start = time.perf_counter()
+        results = self.reference.run(arrays, note)
+        self.took = time.perf_counter() - start
+        return results
 
     def _observed(self, arrays: Sequence[np.ndarray], note: Callable, sole: Collection[int]) -> list[Any]:
         """A run that is told of step by step. It is to show what later runs do, so it is prepared first."""
         if settings.EAGER or settings.EXECUTOR == "reference":
             return self.reference.run(arrays, note)
-        if self.native is None or self.planned != Threads.count:
+        if self.native is None or self.planned != Threads.count or self.native.work is None:
             start = time.perf_counter_ns()
             self.native = None
-            self.prepare_now()
+            self._make(Preparation.described)
             if self.native is not None:
                 self.native.work  # noqa: B018  described here, not in a kernel's time
             note(Ran(PREPARING, start, time.perf_counter_ns()))
@@ -108,7 +123,7 @@ class Tiered:
     def hint(self, updates: tuple[tuple[int, int], ...]) -> None:
         """Say which roots are new values of inputs. A native program that does not know is made anew."""
         if updates and updates != self.updates:
-            self.updates, self.native = updates, None
+            self.updates, self.native, self.preparation = updates, None, None
 
     def prepare(self) -> None:
         """Have the native program made in the background."""
@@ -118,23 +133,38 @@ class Tiered:
 
     def prepare_now(self) -> None:
         """Make the native program."""
+        self._make(Preparation.whole)
+
+    def _meet(self) -> None:
+        """Make the native program if it can be had sooner than the reference executor's results, else later."""
+        if self.graph is None:
+            return
+        given = self.took if self.runs > 1 else costs.of_reference(self.graph[0])
+        self._make(lambda preparation: preparation.at_once(given))
+        started = self.preparation is not None and self.preparation.plan is not None
+        if self.native is None and (started or self.runs > PATIENCE):
+            self.prepare()
+
+    def _make(self, how: Callable[[Preparation], Any]) -> None:
         if self.failed or self.graph is None or self.native is not None:
             return
-        from .program import Program
-        from .showing import show
-
-        order, inputs, roots = self.graph
-        self.planned = Threads.count
+        if self.planned != Threads.count or self.preparation is None:
+            self.planned = Threads.count
+            self.preparation = Preparation(self.graph, self.planned, self.updates)
         try:
-            program = Program(order, inputs, roots, self.planned, self.updates)
-            if settings.SHOW:
-                show(program)
-            self.native = program
+            native = how(self.preparation)
+            if native is not None and settings.SHOW:
+                from .showing import show
+
+                show(native)
+            self.native = native
         except Exception as error:
             self.failed = True
             report(error)
             if settings.VERIFY or settings.CHECK:
                 raise
+        if self.native is not None:
+            self.preparation = None
 
 
 def compile(order: Sequence[Node], inputs: Sequence[Node], roots: Sequence[Node]) -> Any:
