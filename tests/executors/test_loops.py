@@ -167,3 +167,48 @@ def test_kernels_serve_every_size_of_a_structure():
         program, _ = native([(values((rows, 40)) * values((40,))).sum((1,), False)])
         texts.update(call.kernel.name for call in program.calls)
     assert len(texts) == 1
+
+
+def kernels(roots):
+    """The kernels of a program that gives what the reference executor does."""
+    agree(roots, (1, 2))
+    program, _ = native(roots)
+    return [call.kernel.name for call in program.calls]
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_kernels_serve_every_coefficient_of_a_formula(dtype):
+    kind = getattr(dtypes, dtype)
+
+    def formula(a, b):
+        x = values((40,), dtype)
+        return kernels([x * constant(a, kind) + constant(b, kind), (x / constant(a, kind)).tanh()])
+
+    first = formula(1.001, 0.25)
+    assert formula(-1e30, 3.5) == formula(1.0 / 3.0, -7.0) == formula(1e-40, 1e300) == first
+    assert formula(1.001, 1.001) != first  # one number in both places
+    assert (
+        formula(2.0, 0.25) != first and formula(1.001, 0.0) != first and formula(1.001, float("inf")) != first
+    )
+
+
+def test_exponents_are_part_of_the_code():
+    def power(exponent):
+        return kernels([values((40,)) ** constant(exponent, dtypes.float32)])
+
+    assert len({name for exponent in (3.0, 2.5, -1.0) for name in power(exponent)}) == 3
+
+
+def test_division_by_a_power_of_two_is_a_product():
+    x = values((1000,)) * 1e-38
+    names = {
+        divisor: kernels([x / constant(divisor, dtypes.float32)])
+        for divisor in (8.0, 2.0**-40, -1024.0, 24.0)
+    }
+    assert names[8.0] == names[2.0**-40] == names[-1024.0] != names[24.0]
+    agree(
+        [
+            values((9,), "int64") / constant(8.0, dtypes.float32),
+            values((9,)) / constant(2.0**127, dtypes.float32),
+        ]
+    )

@@ -63,7 +63,7 @@ def test_a_graph_that_takes_long_is_prepared_first(monkeypatch):
 
 
 def test_a_graph_is_planned_at_once_and_compiled_in_the_background(monkeypatch):
-    cost(monkeypatch, reference=10.0, looking=0.0, planning=0.0, compiling=20.0)
+    cost(monkeypatch, reference=10.0, looking=0.0, planning=0.0, compiling=30.0)
     monkeypatch.setattr(target, "_loaded", {})
     monkeypatch.setattr(target, "_keys", {})
     graph = Graph()
@@ -82,7 +82,7 @@ def test_a_graph_whose_kernels_all_exist_is_compiled_never(monkeypatch):
 def test_a_program_on_disk_is_used_though_planning_it_would_not_be_worth_while(monkeypatch):
     cost(monkeypatch, reference=1.0, looking=0.0, planning=0.0)
     assert Graph().run()
-    cost(monkeypatch, reference=1.0, looking=0.5, planning=2.0)
+    cost(monkeypatch, reference=1.0, looking=0.5, planning=3.0)
     assert Graph().run()
     assert not Graph(5).run()
 

@@ -18,8 +18,8 @@ _NODE, _ELEMENT, _PRODUCT, _WINDOW = 5e-6, 1.5e-9, 3e-11, 3e-9
 _ATTENTION = 4e-10
 
 _FOUND_NODE, _PLANNED_NODE = 1e-5, 1e-4
-_LOADER = 0.06  # loading LLVM, which the first program pays for
-_PLANNER = 0.12  # loading what plans, which the first program pays for
+_LOADER = 0.05  # loading LLVM, which the first program pays for
+_PLANNER = 0.03  # loading what plans, which the first program pays for
 _CHARACTER = 5e-7  # of a kernel's text
 
 

@@ -88,6 +88,11 @@ def _bits(number: Any, code: str) -> int:
     return struct.unpack(whole, packed)[0]
 
 
+def word(number: Any, kind: str) -> int:
+    """The bits of an "f32" or "f64" as a signed word."""
+    return struct.unpack("<q", struct.pack("<Q", _bits(number, "f" if kind == "f32" else "d")))[0]
+
+
 def literal(number: Any, kind: str) -> str:
     """A Python number as LLVM writes a scalar constant of this kind."""
     if kind == "f64":

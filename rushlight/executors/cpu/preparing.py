@@ -12,6 +12,11 @@ from ... import settings
 from . import costs
 
 
+# How many times the reference executor's time it may take: a graph that is met is likely to be met again, in this process or
+# another, and so are its kernels.
+_HOPE = 2
+
+
 class Preparation:
     """One graph for so many workers; `updates` as in program.py. Steps that have been done are not done again."""
 
@@ -26,8 +31,9 @@ class Preparation:
         return self._found() or self.described()
 
     def at_once(self, given: float) -> Any:
-        """The program where neither planning nor compiling takes more than the given seconds, else None."""
+        """The program where that is worth while if a run without it takes the given seconds, else None."""
         order = self.graph[0]
+        given *= _HOPE
         if costs.of_looking(order) > given:
             return None
         found = self._found()

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from ...graph.node import PRIMITIVES, Node
+import math
+
+from ...graph.node import CONSTANT, PRIMITIVES, Node, constant
 from ...graph.rewrite import RULES as GENERAL
 from ...graph.rewrite import Rule
 
@@ -43,6 +45,17 @@ def _moves_ones_only(node: Node) -> Node | None:
     return PRIMITIVES["reshape"](source, node.shape) if real == sorted(real) else None
 
 
+def _times_a_power_of_two(node: Node) -> Node | None:
+    """Division by a power of two."""
+    a, b = node.inputs
+    if b.prim is not CONSTANT or node.dtype.name not in ("float32", "float64") or b.dtype is not node.dtype:
+        return None
+    digits, power = math.frexp(b.params[1])
+    if abs(digits) != 0.5 or abs(power) > 100:
+        return None
+    return PRIMITIVES["mul"](a, constant(1 / b.params[1], node.dtype))
+
+
 # Applied before layout.py looks for convolutions and their gradients in the form that the rules of autograd write.
 FIRST = GENERAL
 
@@ -57,6 +70,12 @@ RULES = (
         ("sum", "prod", "amax", "amin", "any", "all"),
         _reduced_over_ones,
         "one element is its own sum",
+    ),
+    Rule(
+        "times a power of two",
+        ("div",),
+        _times_a_power_of_two,
+        "the reciprocal is exact, so the products are",
     ),
     Rule("moves ones only", ("permute",), _moves_ones_only, "no element moves"),
 )

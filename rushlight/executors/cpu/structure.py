@@ -1,7 +1,7 @@
 """What the machine code of a `Loops` depends on, and the numbers that it is called with.
 
-The code takes sizes, strides and offsets as numbers, so it serves every size of the same structure. Part of the structure is
-how many dimensions are left after merging, and which operands run along the vector dimension with stride 1, 0 or
+The code takes sizes, strides, offsets and most constants as numbers, so it serves every size of the same structure, and the
+same formula with other coefficients. Part of the structure is how many dimensions are left after merging, and which operands run along the vector dimension with stride 1, 0 or
 another.
 """
 
@@ -13,10 +13,17 @@ from typing import Any
 
 from ...graph.node import Node
 from . import target
-from .emit import Type
+from .emit import Type, word
 from .expression import COLUMNS, MAP, Expr, Loops, Sink
 from .index import Affine
 from .kinds import HALVES, kind_of
+
+# Numbers that make an operation simpler, or are in formulas whatever the sizes, and primitives whose code depends on a constant
+# they are given.
+_FAMILIAR = frozenset(
+    (0.0, 0.5, 1.0, 2.0, math.sqrt(0.5), 1 / math.sqrt(2 * math.pi), math.sqrt(2 / math.pi))
+)
+_DECIDES = ("pow",)
 
 
 class Structure:
@@ -38,6 +45,9 @@ class Structure:
         self._affine: dict[Affine, int] = {}
         # Where the numbers begin that an expression has beside its affine ones.
         self._own: dict[tuple[Expr, int], int] = {}
+        self._written = {
+            a for e in self.exprs if e.op == "apply" and e.data[0].name in _DECIDES for a in e.args
+        }
         for expr in self.exprs:
             self._note(expr, places)
         for sink in self.stores:
@@ -104,10 +114,18 @@ class Structure:
             self._note_own(expr, 0, (size, places(failing)))
         elif expr.op == "counter":
             self._note_affine(expr.data)
+        elif expr.op == "constant" and self._is_given(expr):
+            self._note_own(expr, 0, (word(expr.data[1], expr.kind),))
         elif expr.op == "guard":
             for i, (affine, low, high) in enumerate(expr.data):
                 self._note_affine(affine)
                 self._note_own(expr, i, (low, high))
+
+    def _is_given(self, constant: Expr) -> bool:
+        """Whether the kernel is called with the constant, and so serves others."""
+        number = constant.data[1]
+        floating = constant.kind in ("f32", "f64") and math.isfinite(number)
+        return floating and abs(number) not in _FAMILIAR and constant not in self._written
 
     def _note_affine(self, affine: Affine) -> None:
         """An affine number's offset and coefficients, once."""
@@ -133,6 +151,10 @@ class Structure:
     def affine(self, affine: Affine) -> int:
         """Where an affine number's offset stands among the numbers; its coefficients follow."""
         return self._affine[affine]
+
+    def given(self, constant: Expr) -> int | None:
+        """Where the bits of a constant stand among the numbers; None for one that is written into the code."""
+        return self._own.get((constant, 0))
 
     def own(self, expr: Expr, place: int = 0) -> int:
         """Where a load's factors, a position's size and line, or the bounds of a guard's condition begin."""
@@ -186,7 +208,9 @@ class Structure:
             return tuple([(self.affine(a), self.stride(a)) for a, _, _ in e.data])
         if e.op == "sink":
             return next(i for i, s in enumerate(self.sinks) if s.node is e.data)
-        return repr(e.data) if e.op == "constant" else e.data
+        if e.op == "constant":
+            return repr(e.data) if self.given(e) is None else self.given(e)
+        return e.data
 
 
 def _reachable(sinks: list[Sink]) -> list[Expr]:

@@ -111,7 +111,7 @@ class Values:
         b = self.b
         lanes = scope.lanes if e.varies else 1
         if e.op == "constant":
-            return b.constant(e.data[1], Type(e.kind))
+            return self._constant(e)
         if e.op == "counter":
             return self._counter(e.data, scope, lanes)
         if e.op == "sink":
@@ -131,6 +131,13 @@ class Values:
             return args[0]
         prim, params = e.data
         return apply(b, prim, params, args, e.kind, lanes)
+
+    def _constant(self, e: Expr) -> Value:
+        b, at, type = self.b, self.structure.given(e), Type(e.kind)
+        if at is None:
+            return b.constant(e.data[1], type)
+        whole = type.as_int()
+        return b.bitcast(b.convert(self.body.numbers[at], whole.kind), type)
 
     def _sink(self, e: Expr, scope: Scope) -> Value:
         sink = self.sinks[e.data]
