@@ -40,10 +40,13 @@ class Expr:
 
     def __init__(self, op: str, args: tuple, data: Any, kind: str, number: int) -> None:
         self.op, self.args, self.data, self.kind, self.number = op, args, data, kind, number
-        self.phase = max([a.phase for a in args], default=0)
-        self.varies = any(a.varies for a in args)
-        self.within = any(a.within for a in args)
-        self.fragile = any(a.fragile for a in args)
+        self.phase, self.varies, self.within, self.fragile = 0, False, False, False
+        for a in args:  # thousands of times a graph
+            if a.phase > self.phase:
+                self.phase = a.phase
+            self.varies = self.varies or a.varies
+            self.within = self.within or a.within
+            self.fragile = self.fragile or a.fragile
 
 
 class Sink(NamedTuple):
@@ -68,6 +71,10 @@ class Loops:
         self.outer, self.reduced = len(outer), len(reduced)
         self.sinks: dict[Node, Sink] = {}
         self.stored = stored  # whether a node stands in memory when the kernel runs
+        # What fusion.py goes on adding sinks with: nodes that are sinks or about to be, what is gone over, and the place in that.
+        self.mine: set[Node] = set()
+        self.shape: tuple[int, ...] = ()
+        self.base: Sequence[Affine] = ()
         self._at: dict[tuple, Expr] = {}
         self._same: dict[tuple, Expr] = {}
         self._places: dict[Node, tuple] = {}

@@ -264,13 +264,27 @@ class Fusion:
             return False
         if self._depth_in(unit, node) > _DEEPEST:
             return False
+        same = (form, shape, dims) == (unit.form, unit.shape, unit.dims)
         try:
-            loops = self._loops(form, shape, dims, [*unit.nodes, node])
+            if not (same and unit.loops is not None and self._added(unit.loops, node)):
+                unit.loops = self._loops(form, shape, dims, [*unit.nodes, node])
         except Inexpressible:
             return False
-        unit.form, unit.shape, unit.dims, unit.loops = form, shape, dims, loops
+        unit.form, unit.shape, unit.dims = form, shape, dims
         self._enter(unit, node)
         return True
+
+    def _added(self, loops: Loops, node: Node) -> bool:
+        """Whether the node has become a sink of these loops, whose frame has to be fine enough for that."""
+        loops.mine.add(node)
+        try:
+            loops.add(node, loops.base, loops.shape)
+        except Refine:
+            pass
+        finally:
+            if node not in loops.sinks:
+                loops.mine.discard(node)
+        return node in loops.sinks
 
     def _long(self, shape: tuple, dims: tuple) -> bool:
         length = _reduced_size(shape, dims)
@@ -305,10 +319,10 @@ class Fusion:
         while True:
             sizes = [[n for _, n in run] for run in runs]
             loops = Loops(form, (sizes[0], sizes[1], sizes[2]), stored)
-            base = _base(loops, runs, shape)
+            loops.mine, loops.shape, loops.base = mine, shape, _base(loops, runs, shape)
             try:
                 for node in nodes:
-                    loops.add(node, base, shape)
+                    loops.add(node, loops.base, shape)
                 return loops
             except Refine as finer:
                 _refine(runs, finer)

@@ -11,7 +11,6 @@ from typing import Any
 from ... import settings
 from . import costs
 
-
 # How many times the reference executor's time it may take: a graph that is met is likely to be met again, in this process or
 # another, and so are its kernels.
 _HOPE = 2

@@ -15,7 +15,18 @@ from ...graph.node import CONSTANT, Node
 from ...graph.registry import PICK
 from ...graph.walk import topological
 from ..reference import Program as Reference
-from . import copying, extremes, indexing, operations, ordering, recurrence, scanning, target, updating
+from . import (
+    copying,
+    extremes,
+    indexing,
+    operations,
+    ordering,
+    recurrence,
+    runtime,
+    scanning,
+    target,
+    updating,
+)
 from .describing import Work, described
 from .graphs import copied
 from .kernel import Buffer, words
@@ -68,7 +79,9 @@ class Program(Running):
 
     def load(self, kernels: Mapping[str, int] | None = None) -> None:
         """Make it ready to run: compile what no process has compiled before."""
-        super().load(target.addresses(self.texts) if kernels is None else kernels)
+        if kernels is None:
+            kernels = target.addresses(self.texts | dict([runtime.code()]))
+        super().load(kernels)
 
     # ------------------------------------------------------------ putting together
 

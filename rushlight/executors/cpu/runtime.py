@@ -250,13 +250,19 @@ def _parallel(*args: int) -> None:
 
 
 @cache
+def code() -> tuple[str, str]:
+    """(name, module) of the function that gives the native functions: programs have it compiled beside their kernels."""
+    text = _module(target().triple).text()
+    name = f"runtime_{hashlib.sha256(text.encode()).hexdigest()[:20]}"
+    return name, text.replace("@runtime(", f"@{name}(")
+
+
+@cache
 def _natives() -> Natives:
     """Compile the module below; from then on `run` calls its functions directly."""
     global _serial, _serial_timed, _parallel
-    text = _module(target().triple).text()
-    name = f"runtime_{hashlib.sha256(text.encode()).hexdigest()[:20]}"
     places = (ctypes.c_void_p * len(_ARGUMENTS))()
-    fill = address(name, text.replace("@runtime(", f"@{name}("))
+    fill = address(*code())
     ctypes.CFUNCTYPE(None, ctypes.c_void_p)(fill)(places)
     # Numbers are c_void_p too: a word all the same, and ctypes converts it in half the time.
     made: dict[str, Any] = {

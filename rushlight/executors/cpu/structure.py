@@ -1,8 +1,8 @@
 """What the machine code of a `Loops` depends on, and the numbers that it is called with.
 
-The code takes sizes, strides, offsets and most constants as numbers, so it serves every size of the same structure, and the
-same formula with other coefficients. Part of the structure is how many dimensions are left after merging, and which operands run along the vector dimension with stride 1, 0 or
-another.
+The code takes sizes, strides, offsets and most constants as numbers, so it serves every size of the same structure, and
+the same formula with other coefficients. Part of the structure is how many dimensions are left after merging, and which
+operands run along the vector dimension with stride 1, 0 or another.
 """
 
 from __future__ import annotations
