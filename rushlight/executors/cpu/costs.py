@@ -20,7 +20,7 @@ _ATTENTION = 4e-10
 _FOUND_NODE, _PLANNED_NODE = 1e-5, 1e-4
 _LOADER = 0.05  # loading LLVM, which the first program pays for
 _PLANNER = 0.03  # loading what plans, which the first program pays for
-_CHARACTER = 5e-7  # of a kernel's text
+_CHARACTER = 9e-7  # of a kernel's text
 
 
 def of_reference(order: Sequence[Node]) -> float:

@@ -288,7 +288,7 @@ class Builder:
         text = literal(number, type.kind)
         if type.lanes > 1:
             scalar = _LLVM[type.kind]
-            text = f"<{', '.join([f'{scalar} {text}'] * type.lanes)}>"
+            text = f"splat ({scalar} {text})"
         return Value(self, type, text)
 
     def like(self, value: Any, type: Type) -> Value:
@@ -304,7 +304,7 @@ class Builder:
             return value
         wide = value.type.of(lanes)
         if value.text[0] not in "%@":
-            return Value(self, wide, f"<{', '.join([f'{value.type.text} {value.text}'] * lanes)}>")
+            return Value(self, wide, f"splat ({value.type.text} {value.text})")
         one = self.emit(wide, f"insertelement {wide.text} poison, {value.type.text} {value.text}, i64 0")
         zeros = f"<{lanes} x i32> zeroinitializer"
         return self.emit(wide, f"shufflevector {wide.text} {one.text}, {wide.text} poison, {zeros}")

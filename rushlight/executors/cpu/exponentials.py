@@ -294,9 +294,8 @@ _LOG2_Q = (
 
 def known(x: Value) -> float | None:
     """The number of a floating constant; None where it is not known here."""
-    parts = {part.split()[-1] for part in x.text.strip("<>").split(", ")}
-    text = parts.pop()
-    if parts or not x.type.floating or not text.startswith("0x"):
+    text = x.text.split()[-1].strip(")")  # in every lane: splat (float 0x...)
+    if not x.type.floating or not text.startswith("0x"):
         return None
     return float(struct.unpack("<d", struct.pack("<Q", int(text, 16)))[0])
 
