@@ -16,6 +16,9 @@ from .kernel import Body, Buffer, Call, Kernel, Pointer, kernel
 _GEMM = {"f32": "scipy_cblas_sgemm", "f64": "scipy_cblas_dgemm"}
 _ROW_MAJOR, _PLAIN, _TRANSPOSED = 101, 111, 112
 
+# What the workers share: numbers of a kernel, so that one serves every shape and layout.
+_BATCH, _ROWS, _COLUMNS = 0, 1, 2
+
 # float32 multiply-adds a nanosecond of one core, roughly: for shares of work, not for claims.
 _RATE = 50.0
 
@@ -53,17 +56,14 @@ def product(
     batch = (1,) * (3 - len(batch)) + batch
     strides = tuple((0,) * (3 - len(s)) + s for s in strides)
     many = math.prod(batch)
-    split = _split(many, m, n, workers)
     size = Type(kind).bytes
     numbers = (
-        *batch, m, n, k, ta[1], tb[1], out.rows, *strides[0], *strides[1], *strides[2],
+        *batch, m, n, k, ta[1], tb[1], out.rows, _TRANSPOSED if ta[0] else _PLAIN, _TRANSPOSED if tb[0] else _PLAIN,
+        1 if ta[0] else ta[1], tb[1] if tb[0] else 1, _split(many, m, n, workers), *strides[0], *strides[1], *strides[2],
     )  # fmt: skip
     pointers = tuple(Pointer(o.buffer, o.offset * size) for o in (a, b, out))
     work = many * m * n * k / (_RATE if kind == "f32" else _RATE / 2)
-    call = Call(
-        _kernel(kind, ta[0], tb[0], split), pointers, numbers, (a.buffer, b.buffer), (out.buffer,), work=work
-    )
-    return [call]
+    return [Call(_kernel(kind), pointers, numbers, (a.buffer, b.buffer), (out.buffer,), work=work)]
 
 
 def _orientation(operand: Operand, columns: int, rows: int) -> tuple[bool, int] | None:
@@ -97,33 +97,29 @@ def _merged(batch: tuple[int, ...], strides: tuple) -> tuple[tuple[int, ...], tu
     return tuple(sizes), tuple(tuple(f) for f in found)
 
 
-def _split(many: int, m: int, n: int, workers: int) -> str:
+def _split(many: int, m: int, n: int, workers: int) -> int:
     if many >= 2 * workers or (many % workers == 0 and many > 1):
-        return "batch"
-    return "rows" if m >= n else "columns"
+        return _BATCH
+    return _ROWS if m >= n else _COLUMNS
 
 
 @cache
-def _kernel(kind: str, ta: bool, tb: bool, split: str) -> Kernel:
-    def write(body: Body, module: object) -> None:
-        _write(body, kind, ta, tb, split)
-
-    return kernel(f"product_{kind}", 3, 18, write)
+def _kernel(kind: str) -> Kernel:
+    return kernel(f"product_{kind}", 3, 23, lambda body, _: _write(body, kind))
 
 
-def _write(body: Body, kind: str, ta: bool, tb: bool, split: str) -> None:
+def _write(body: Body, kind: str) -> None:
     b = body.b
-    n0, n1, n2, m, n, k, lda, ldb, ldc, *strides = body.numbers
+    n0, n1, n2, m, n, k, lda, ldb, ldc, way_a, way_b, row_step, column_step, split, *strides = body.numbers
     a_strides, b_strides, c_strides = strides[:3], strides[3:6], strides[6:9]
     pa, pb, pc = body.pointers
-    zero = b.constant(0, I64)
-    rows, columns, each = (zero, m), (zero, n), (zero, n0 * n1 * n2)
-    if split == "batch":
-        each = b.share(each[1], body.worker, body.workers)
-    elif split == "rows":
-        rows = b.share(m, body.worker, body.workers, 8)
-    else:
-        columns = b.share(n, body.worker, body.workers, 16)
+
+    def share(what: int, total: Value, unit: int) -> tuple[Value, Value]:
+        low, high = b.share(total, body.worker, body.workers, unit)
+        mine = split.eq(what)
+        return b.select(mine, low, b.constant(0, I64)), b.select(mine, high, total)
+
+    each, rows, columns = share(_BATCH, n0 * n1 * n2, 1), share(_ROWS, m, 8), share(_COLUMNS, n, 16)
     one = Type(kind)
     with b.when(rows[0].lt(rows[1]) & columns[0].lt(columns[1])), b.loop(*each) as i:
         counters = (i / (n1 * n2), i / n2 % n1, i % n2)
@@ -134,18 +130,15 @@ def _write(body: Body, kind: str, ta: bool, tb: bool, split: str) -> None:
                 offset = offset + counter * step
             return b.at(pointer, offset, one)
 
-        at_a = start(pa, a_strides, rows[0] * (1 if ta else lda))
-        at_b = start(pb, b_strides, columns[0] * (ldb if tb else 1))
+        at_a = start(pa, a_strides, rows[0] * row_step)
+        at_b = start(pb, b_strides, columns[0] * column_step)
         at_c = start(pc, c_strides, rows[0] * ldc + columns[0])
 
         def small(value: Value) -> Value:
             return b.convert(value, "i32")
 
-        def code(number: int) -> Value:
-            return b.constant(number, I32)
-
         b.call(
-            _GEMM[kind], None, code(_ROW_MAJOR), code(_TRANSPOSED if ta else _PLAIN),
-            code(_TRANSPOSED if tb else _PLAIN), small(rows[1] - rows[0]), small(columns[1] - columns[0]), small(k),
+            _GEMM[kind], None, b.constant(_ROW_MAJOR, I32), small(way_a), small(way_b),
+            small(rows[1] - rows[0]), small(columns[1] - columns[0]), small(k),
             b.constant(1, one), at_a, small(lda), at_b, small(ldb), b.constant(0, one), at_c, small(ldc),
         )  # fmt: skip
