@@ -121,7 +121,9 @@ def test_processes_of_one_machine_have_one_thread_each():
 @pytest.mark.parametrize("processes", [1, 2])
 def test_launchers_say_so(tmp_path, given, processes):
     program = tmp_path / "program.py"
-    program.write_text("import rushlight as torch\nprint('threads', torch.get_num_threads(), flush=True)\n")
+    program.write_text(
+        "import os, rushlight as torch\nos.write(1, b'threads %d\\n' % torch.get_num_threads())\n"
+    )
     base = {k: v for k, v in os.environ.items() if not k.endswith("_NUM_THREADS")}
     told = subprocess.run(
         [sys.executable, "-m", "rushlight", "launch", "-n", str(processes), str(program)],

@@ -5,6 +5,7 @@ import os
 import re
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -17,6 +18,8 @@ from rushlight.executors.cpu.memory import lifetimes
 from rushlight.graph import cost, lines
 from rushlight.graph.walk import topological
 from rushlight.tensor import node_of
+
+ROOT = Path(__file__).resolve().parents[2]
 
 HERE = "test_showing.py"
 
@@ -138,7 +141,8 @@ def test_all_of_it_on_stderr(tmp_path):
     program.write_text("import rushlight as torch\nx = torch.ones(3)\nprint((x * 2 + x.sum()).tolist())\n")
 
     def run(words, folder="cache"):
-        environment = {**os.environ, "RUSHLIGHT_SHOW": words, "RUSHLIGHT_CACHE": str(tmp_path / folder)}
+        environment = {**os.environ, "PYTHONPATH": str(ROOT), "RUSHLIGHT_SHOW": words}
+        environment["RUSHLIGHT_CACHE"] = str(tmp_path / folder)
         return subprocess.run(
             [sys.executable, str(program)], env=environment, capture_output=True, text=True, timeout=120
         )

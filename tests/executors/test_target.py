@@ -1,6 +1,8 @@
 """Machine code: compiled by several threads, kept on disk, made again when what is there is no good."""
 
 import ctypes
+import threading
+import time
 
 import pytest
 
@@ -79,3 +81,23 @@ def test_a_module_that_is_wrong_is_an_error_whoever_compiles_it(threads):
     texts = [adds("f", 1), "define void @f() { nonsense }", adds("f", 2), adds("f", 3)]
     with pytest.raises(RuntimeError, match="parsing error"):
         compiling.object_codes(target.target(), texts, threads)
+
+
+def test_threads_that_come_first_together_share_one_target(monkeypatch):
+    """The code of a second one was unmapped with it, and calling it crashed."""
+
+    class Slow(target._Target):
+        def __init__(self):
+            time.sleep(0.05)
+            super().__init__()
+
+    monkeypatch.setattr(target, "_Target", Slow)
+    monkeypatch.setattr(target, "_target", None)
+    monkeypatch.setattr(target, "_loaded", {})
+    found = []
+    threads = [threading.Thread(target=lambda: found.append(target.target())) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(found) == 4 and len(set(map(id, found))) == 1

@@ -51,13 +51,24 @@ class _Target(Machine):
         return self.engine.get_function_address(name)
 
 
-@cache
 def target() -> _Target:
     """The target of this process, made at first use."""
-    machine = _Target()
-    for symbol, address in _library_symbols().items():
-        machine.llvm.add_symbol(symbol, address)
-    return machine
+    return _target or _made()
+
+
+_target: _Target | None = None
+
+
+def _made() -> _Target:
+    # The lock, because a second target, made by another thread meanwhile, would take its code with it when it goes.
+    global _target
+    with _lock:
+        if _target is None:
+            machine = _Target()
+            for symbol, address in _library_symbols().items():
+                machine.llvm.add_symbol(symbol, address)
+            _target = machine
+        return _target
 
 
 @cache
