@@ -45,8 +45,10 @@ _THINK = 64
 # A cell's parts, in bytes. The word is by itself: CPUs fetch lines of 64 bytes in pairs. The seat (the CPU that a worker
 # was last seen on) lies beside the word, since both change hands at the same time.
 _CELL = 384
-_SEAT, _THREAD, _MOVED, _MUTEX, _CONDITION, _CPUS_ALLOWED = 8, 16, 24, 128, 192, 256
+_SEAT, _THREAD, _MOVED, _PATIENCE, _MUTEX, _CONDITION, _CPUS_ALLOWED = 8, 16, 24, 32, 128, 192, 256
 _MASK = 128  # bytes of a set of CPUs: 1024 of them
+# How many times a worker offers a shared CPU before it moves to another once more.
+_TOLERANCE = 32
 # The cells: what is to be run, the barrier, the lock of the callers, then one for each worker.
 _COMMAND, _BARRIER, _LOCK, _MAIL = 0, 1, 2, 3
 # The command, in words of 8 bytes.
@@ -370,11 +372,13 @@ def _seating(module: Module) -> None:
     """sit: note this worker's CPU. beside: whether one of `count` workers was last seen on it.
 
     keep_off: a sleeping worker is not to be woken on `cpu`. let_go: it has been woken, and may run anywhere again.
+    step_aside: a running worker moves from the CPU that it is on to any other.
 
     Why: a worker that spins on the CPU on which the one it waits for is queued, waits for nothing; it has to offer the
     CPU. To offer it in any other case costs a turn of the scheduler (3 ms) when another program is running too.
-    And Linux likes to wake a thread on the CPU of the thread that wakes it, above all as a guest whose other CPUs are
-    halted. That is right for two who talk by turns, but here both are to compute, and would take twice as long.
+    Two that offer one CPU to each other stay on it for 0.1 s, if nobody moves. And Linux likes to wake a thread on the
+    CPU of the thread that wakes it, above all as a guest whose other CPUs are halted. That is right for two who talk by
+    turns, but here both are to compute, and would take twice as long.
     """
     linux = sys.platform == "linux"
     with module.function("sit", [PTR, I64], internal=True) as (b, state, worker):
@@ -402,6 +406,24 @@ def _seating(module: Module) -> None:
                 b.call("sched_setaffinity", I32, thread, size, allowed)
                 b.store(old, allowed, cpu / 64)
                 b.store(b.i64(1), _part(b, cell, _MOVED))
+    with module.function("step_aside", [PTR], internal=True) as (b, cell):
+        if linux:
+            patience = _part(b, cell, _PATIENCE)
+            left = b.load(patience, I64)
+            with b.when(left.gt(0)):
+                b.store(left - 1, patience)
+                b.call("offer", None)
+                b.ret()
+            b.store(b.i64(_TOLERANCE), patience)
+            itself, allowed, size = b.constant(0, I32), _part(b, cell, _CPUS_ALLOWED), b.i64(_MASK)
+            with b.when(b.call("sched_getaffinity", I32, itself, size, allowed).ge(0)):
+                cpu = b.convert(b.call("sched_getcpu", I32), "i64")
+                old = b.load(allowed, I64, cpu / 64)
+                b.store(old & ~(b.i64(1) << (cpu % 64)), allowed, cpu / 64)
+                b.call("sched_setaffinity", I32, itself, size, allowed)
+                b.store(old, allowed, cpu / 64)
+                b.call("sched_setaffinity", I32, itself, size, allowed)
+        b.call("offer", None)
     with module.function("let_go", [PTR], internal=True) as (b, cell):
         if linux:
             moved = _part(b, cell, _MOVED)
@@ -451,8 +473,15 @@ def _waiting(module: Module) -> None:
         worker, count, crowded, left = rest
         b.call("pause", None)
         with b.when((left & (_THINK - 1)).eq(0) | crowded):
-            with b.when(crowded | b.call("beside", I1, state, worker, count)):
+            with b.when(crowded):
                 b.call("offer", None)
+                b.ret()
+            with b.when(b.call("beside", I1, state, worker, count)):
+                # One of two that meet has to stay, or they would meet again.
+                with b.when(worker.eq(0)):
+                    b.call("offer", None)
+                    b.ret()
+                b.call("step_aside", None, _cell(b, state, worker + _MAIL))
 
     # Until the word of a worker's cell is no longer `seen` (even).
     types = [PTR, PTR, I32, I64, I1]

@@ -13,7 +13,8 @@ import os
 import sys
 import tempfile
 import threading
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -74,13 +75,28 @@ def _made() -> _Target:
 @cache
 def blas() -> ctypes.CDLL:
     """OpenBLAS, set to one thread a call: the workers share the work themselves."""
-    import scipy_openblas32
+    with _one_thread():
+        import scipy_openblas32  # it loads the library itself
 
-    folder = Path(scipy_openblas32.get_lib_dir())
-    path = next(folder.glob("libscipy_openblas.*"))
-    library = ctypes.CDLL(str(path))
+        folder = Path(scipy_openblas32.get_lib_dir())
+        library = ctypes.CDLL(str(next(folder.glob("libscipy_openblas.*"))))
     library.scipy_openblas_set_num_threads(1)
     return library
+
+
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    """What OpenBLAS looks for when it is loaded. Told later, it has started threads, which spin for 0.1 s each."""
+    name = "OPENBLAS_NUM_THREADS"
+    given = os.environ.get(name)
+    os.environ[name] = "1"
+    try:
+        yield
+    finally:
+        if given is None:
+            del os.environ[name]
+        else:
+            os.environ[name] = given
 
 
 def _library_symbols() -> dict[str, int]:
